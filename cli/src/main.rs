@@ -1,0 +1,2 @@
+//! The `ifc` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Reads the graph of an ifc application out of its compiled artifact.

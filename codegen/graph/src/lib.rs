@@ -1,0 +1,1 @@
+//! The validated graph of an ifc application: resources, units, triggers, diagnostics.

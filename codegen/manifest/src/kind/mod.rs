@@ -1,0 +1,221 @@
+//! The kinds: one file each with the spec, the verbs and the limits common to all providers.
+//!
+//! `Kind` is deliberately exhaustive, so that a new kind makes the compiler list every table that
+//! owes it an answer.
+
+pub mod config;
+pub mod function;
+pub mod http_api;
+pub mod queue;
+pub mod schedule;
+pub mod secret;
+pub mod table;
+pub mod unit;
+
+use core::time::Duration;
+use std::fmt;
+
+/// A type of resource with one contract on every provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Routes behind one entry point.
+    HttpApi,
+    /// A handler invoked directly.
+    Function,
+    /// Messages with one consumer.
+    Queue,
+    /// Items by key.
+    Table,
+    /// A handler invoked by the clock.
+    Schedule,
+    /// A value that is never printed.
+    Secret,
+    /// A typed value resolved at deploy.
+    Config,
+}
+
+impl Kind {
+    /// Every kind, in the order in which the book presents them.
+    pub const ALL: [Kind; 7] = [
+        Kind::HttpApi,
+        Kind::Function,
+        Kind::Queue,
+        Kind::Table,
+        Kind::Schedule,
+        Kind::Secret,
+        Kind::Config,
+    ];
+
+    /// The word used in records, output and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::HttpApi => "http-api",
+            Kind::Function => "function",
+            Kind::Queue => "queue",
+            Kind::Table => "table",
+            Kind::Schedule => "schedule",
+            Kind::Secret => "secret",
+            Kind::Config => "config",
+        }
+    }
+
+    /// The kind with this word.
+    pub fn parse(word: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// The verbs a binding to a resource of this kind can allow.
+    pub const fn verbs(self) -> &'static [Verb] {
+        match self {
+            Kind::HttpApi => &[],
+            Kind::Function => function::VERBS,
+            Kind::Queue => queue::VERBS,
+            Kind::Table => table::VERBS,
+            Kind::Schedule => &[],
+            Kind::Secret => secret::VERBS,
+            Kind::Config => config::VERBS,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One data-plane action that a kind offers, for example `send`.
+///
+/// Only this crate makes verbs: they are the constants in the files of the kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Verb(&'static str);
+
+impl Verb {
+    /// Longest verb in bytes: the room a grant has for it.
+    pub const BYTES_MAX: usize = 24;
+
+    const fn new(word: &'static str) -> Verb {
+        assert!(word.len() <= Verb::BYTES_MAX);
+        Verb(word)
+    }
+
+    /// The word used in records, output and messages.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// What becomes of a resource's data when its declaration goes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// It stays, listed in every plan, until the user says otherwise.
+    Retain,
+    /// It is deleted with the resource.
+    Delete,
+}
+
+impl Retention {
+    /// The word used in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Retention::Retain => "retain",
+            Retention::Delete => "delete",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Retention> {
+        [Retention::Retain, Retention::Delete]
+            .into_iter()
+            .find(|retention| retention.as_str() == word)
+    }
+}
+
+/// A range that a knob's value must lie in, with the sentence that says so.
+///
+/// The sentence is made of the same literals as the numbers (see `limits!`), so they cannot
+/// disagree.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Smallest allowed value, in the unit the knob's name or documentation gives.
+    pub min: u64,
+    /// Largest allowed value.
+    pub max: u64,
+    /// The finding for a value outside.
+    pub message: &'static str,
+}
+
+impl Limit {
+    /// Passes `value` through, or stops compilation with the limit's sentence.
+    ///
+    /// # Panics
+    /// When `value` is outside the range.
+    #[track_caller]
+    pub const fn number(&self, value: u64) -> u64 {
+        if value < self.min || value > self.max {
+            panic!("{}", self.message);
+        }
+        value
+    }
+
+    /// As [`number`](Self::number) for a limit in seconds. Fractions of a second count as a whole
+    /// one at the upper end.
+    ///
+    /// # Panics
+    /// When `value` is outside the range.
+    #[track_caller]
+    pub const fn duration(&self, value: Duration) -> Duration {
+        if value.as_secs() < self.min
+            || value.as_secs() > self.max
+            || (value.as_secs() == self.max && value.subsec_nanos() > 0)
+        {
+            panic!("{}", self.message);
+        }
+        value
+    }
+
+    /// Whether `value` lies in the range.
+    pub const fn contains(&self, value: u64) -> bool {
+        value >= self.min && value <= self.max
+    }
+}
+
+/// Declares [`Limit`] constants whose message is written from the same literals.
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident = $what:literal, $min:literal ..= $max:literal, $unit:literal;)*) => {
+        $(
+            $(#[$doc])*
+            pub const $name: $crate::kind::Limit = $crate::kind::Limit {
+                min: $min,
+                max: $max,
+                message: concat!($what, " must be between ", $min, " and ", $max, $unit),
+            };
+        )*
+    };
+}
+pub(crate) use limits;
+
+/// A record's configuration that this version cannot read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecError {
+    /// The key that is missing or has an unexpected value.
+    pub key: &'static str,
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration key `{}` is missing or unreadable", self.key)
+    }
+}
+
+impl std::error::Error for SpecError {}
+
+/// Turns an absent value into an error that names its key.
+pub(crate) fn required<T>(value: Option<T>, key: &'static str) -> Result<T, SpecError> {
+    value.ok_or(SpecError { key })
+}

@@ -1,0 +1,1 @@
+//! The portable contract as a test suite that every provider runs.

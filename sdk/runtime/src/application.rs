@@ -1,0 +1,208 @@
+//! The application as its own artifact describes it: the manifest joined with the handler table.
+
+use crate::handler::{self, Thunk};
+use ifc_manifest::format::{RawRecord, records};
+use ifc_manifest::kind::http_api::{self, HttpApiSpec};
+use ifc_manifest::{
+    Address, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Trigger,
+};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A handler and how to run it.
+#[derive(Clone)]
+pub struct Handler {
+    /// What is declared about it.
+    pub descriptor: HandlerDescriptor,
+    /// How to run it.
+    pub thunk: Thunk,
+}
+
+/// One application: what it declares, in a fixed order.
+#[derive(Clone)]
+pub struct Application {
+    /// The cargo package of the application itself.
+    pub package: String,
+    /// Its resources and those of the libraries linked into it, by package and name.
+    pub resources: Vec<ResourceDescriptor>,
+    /// Its handlers, by package and name.
+    pub handlers: Vec<Handler>,
+}
+
+/// Why the running program's own declarations do not make an application. Every finding is listed.
+#[derive(Debug)]
+pub struct ApplicationError(Vec<String>);
+
+impl fmt::Display for ApplicationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the declarations of this program contradict each other")?;
+        for finding in &self.0 {
+            write!(f, "\n  - {finding}")?;
+        }
+        f.write_str("\n`cargo ifc check` shows them with their source lines")
+    }
+}
+
+impl std::error::Error for ApplicationError {}
+
+impl Application {
+    /// The application linked into this program. `package` is the cargo package that holds
+    /// `ifc::main!()` or the test.
+    ///
+    /// # Errors
+    /// Unreadable records, two declarations of one name, two consumers of one queue, routes that
+    /// cannot be told apart.
+    pub fn load(package: &str) -> Result<Application, ApplicationError> {
+        let mut findings = Vec::new();
+        let mut resources = Vec::new();
+        let mut handlers = Vec::new();
+        let thunks: BTreeMap<usize, Thunk> = handler::entries()
+            .iter()
+            .map(|entry| (handler::record_offset(entry), entry.thunk()))
+            .collect();
+        for record in records(handler::record_section()) {
+            let decoded = record
+                .map_err(|error| error.to_string())
+                .and_then(|record| decode(&record));
+            match decoded {
+                Ok((_, Descriptor::Application(_))) => {}
+                Ok((_, Descriptor::Resource(resource))) => resources.push(resource),
+                Ok((offset, Descriptor::Handler(descriptor))) => match thunks.get(&offset) {
+                    Some(thunk) => handlers.push(Handler {
+                        descriptor,
+                        thunk: *thunk,
+                    }),
+                    None => findings.push(format!(
+                        "handler `{}` has a record but no entry in the handler table",
+                        descriptor.path
+                    )),
+                },
+                Err(finding) => findings.push(finding),
+            }
+        }
+        Application::new(package, resources, handlers).map_err(|error| {
+            findings.extend(error.0);
+            ApplicationError(findings)
+        })
+    }
+
+    /// An application of these declarations.
+    ///
+    /// # Errors
+    /// As [`load`](Application::load).
+    pub fn new(
+        package: &str,
+        mut resources: Vec<ResourceDescriptor>,
+        mut handlers: Vec<Handler>,
+    ) -> Result<Application, ApplicationError> {
+        resources.sort_by(|a, b| (&a.address, a.kind).cmp(&(&b.address, b.kind)));
+        handlers.sort_by(|a, b| {
+            let key = |handler: &Handler| {
+                (
+                    handler.descriptor.address.clone(),
+                    handler.descriptor.path.clone(),
+                )
+            };
+            key(a).cmp(&key(b))
+        });
+        let application = Application {
+            package: package.to_owned(),
+            resources,
+            handlers,
+        };
+        let findings = application.contradictions();
+        if findings.is_empty() {
+            Ok(application)
+        } else {
+            Err(ApplicationError(findings))
+        }
+    }
+
+    /// How the application names what is at `address`.
+    pub fn name_of(&self, address: &Address) -> String {
+        address.within(&self.package)
+    }
+
+    /// The resources of one kind.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &ResourceDescriptor> {
+        self.resources
+            .iter()
+            .filter(move |resource| resource.kind == kind)
+    }
+
+    /// The unit that runs `handler`: the API for a route, otherwise the handler itself.
+    pub fn unit_of(&self, handler: &HandlerDescriptor) -> String {
+        match &handler.trigger {
+            Trigger::Http { api, .. } => self.api_name(api.as_ref()),
+            _ => self.name_of(&handler.address),
+        }
+    }
+
+    /// The APIs of the application, each with its configuration. The default one is there when a
+    /// route needs it.
+    pub fn apis(&self) -> BTreeMap<String, HttpApiSpec> {
+        let mut apis: BTreeMap<String, HttpApiSpec> = self
+            .of_kind(Kind::HttpApi)
+            .map(|resource| {
+                let spec = HttpApiSpec::decode(&resource.config).unwrap_or_default();
+                (self.name_of(&resource.address), spec)
+            })
+            .collect();
+        for handler in &self.handlers {
+            if let Trigger::Http { api, .. } = &handler.descriptor.trigger {
+                apis.entry(self.api_name(api.as_ref())).or_default();
+            }
+        }
+        apis
+    }
+
+    fn api_name(&self, api: Option<&Address>) -> String {
+        match api {
+            Some(address) => self.name_of(address),
+            None => http_api::DEFAULT_NAME.to_owned(),
+        }
+    }
+
+    fn contradictions(&self) -> Vec<String> {
+        let mut seen: BTreeMap<(String, String), &SourceSpan> = BTreeMap::new();
+        let mut findings = Vec::new();
+        let mut claim = |what: String, name: String, span| {
+            let text = format!("{what} `{name}`");
+            if let Some(first) = seen.insert((what, name), span) {
+                findings.push(format!("{text} is declared twice: at {first} and at {span}"));
+            }
+        };
+        for resource in &self.resources {
+            claim(
+                resource.kind.to_string(),
+                self.name_of(&resource.address),
+                &resource.span,
+            );
+        }
+        for Handler { descriptor, .. } in &self.handlers {
+            let span = &descriptor.span;
+            match &descriptor.trigger {
+                Trigger::Http { api, method, path } => {
+                    let route = format!("{method} {}", crate::http::route_shape(path));
+                    let api = self.api_name(api.as_ref());
+                    claim(format!("route of `{api}`"), route, span);
+                }
+                Trigger::Source { resource, edge, .. } => {
+                    claim("unit".into(), self.name_of(&descriptor.address), span);
+                    claim(format!("{edge} of"), self.name_of(resource), span);
+                }
+                Trigger::Call | Trigger::Schedule(_) => {
+                    claim("unit".into(), self.name_of(&descriptor.address), span);
+                }
+            }
+        }
+        findings
+    }
+}
+
+fn decode(record: &RawRecord<'_>) -> Result<(usize, Descriptor), String> {
+    match Descriptor::decode(record) {
+        Ok(descriptor) => Ok((record.offset, descriptor)),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,243 @@
+//! The router of an API: matching, limits, request ids and error pages are done here, in the unit,
+//! and so are the same on every provider.
+
+use crate::application::Handler;
+use crate::error::HiddenCause;
+use crate::handler::{HttpThunk, Thunk};
+use crate::{Application, Invocation, TraceContext};
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use ifc_manifest::Trigger;
+use ifc_manifest::kind::http_api::{Cors, HttpApiSpec};
+use ifc_manifest::size::SYNC_BODY_BYTES_MAX;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// Carries the request's id in every reply.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A route template without the names of its parameters: two routes of one shape cannot be told
+/// apart.
+pub fn route_shape(path: &str) -> String {
+    let shape = |segment: &str| match segment.strip_prefix('{') {
+        Some(parameter) if parameter.ends_with("..}") => "{..}".to_owned(),
+        Some(_) => "{}".to_owned(),
+        None => segment.to_owned(),
+    };
+    path.split('/').map(shape).collect::<Vec<_>>().join("/")
+}
+
+/// The template in the router's own syntax: `{rest..}` is `{*rest}` there.
+fn router_path(path: &str) -> String {
+    match path.rsplit_once("/{") {
+        Some((before, last)) if last.ends_with("..}") => {
+            format!("{before}/{{*{}}}", last.trim_end_matches("..}"))
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// What every route of an API has in common.
+struct Served {
+    unit: String,
+    timeout: Duration,
+    access_log: bool,
+}
+
+/// The router of the API called `api`: all its routes, ready to be called.
+pub fn router(application: &Application, api: &str, spec: &HttpApiSpec) -> Router {
+    let served = Arc::new(Served {
+        unit: api.to_owned(),
+        timeout: spec.unit.timeout,
+        access_log: spec.access_log,
+    });
+    let mut router = Router::new();
+    for Handler { descriptor, thunk } in &application.handlers {
+        let (Trigger::Http { method, path, .. }, Thunk::Http(thunk)) = (&descriptor.trigger, *thunk)
+        else {
+            continue;
+        };
+        if application.unit_of(descriptor) != api {
+            continue;
+        }
+        let Some(filter) = method_filter(method) else {
+            continue;
+        };
+        let served = Arc::clone(&served);
+        let endpoint = on(filter, move |request: Request| {
+            serve(Arc::clone(&served), thunk, request)
+        });
+        router = router.route(&router_path(path), endpoint);
+    }
+    let mut router = router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(SYNC_BODY_BYTES_MAX));
+    if let Some(cors) = &spec.cors {
+        router = router.layer(cors_layer(cors));
+    }
+    router
+}
+
+fn method_filter(method: &str) -> Option<MethodFilter> {
+    let method = Method::from_bytes(method.as_bytes()).ok()?;
+    MethodFilter::try_from(method).ok()
+}
+
+async fn serve(served: Arc<Served>, thunk: HttpThunk, request: Request) -> Response {
+    let started = Instant::now();
+    let trace = request
+        .headers()
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok())
+        .and_then(TraceContext::parse)
+        .map_or_else(TraceContext::root, |caller| caller.child());
+    let request_id = crate::log::hex(&trace.parent_id);
+    let access = served
+        .access_log
+        .then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let invocation = Invocation {
+        unit: served.unit.clone(),
+        event_id: request_id.clone(),
+        attempt: 1,
+        trace,
+    };
+    let timeout = served.timeout;
+    invocation
+        .run(async move {
+            let mut response = if declared_length(&request) > SYNC_BODY_BYTES_MAX as u64 {
+                problem(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE)
+            } else {
+                run(thunk, request, timeout).await
+            };
+            if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+                response = error_page(response, &request_id);
+            }
+            if let Ok(value) = HeaderValue::from_str(&request_id) {
+                response.headers_mut().insert(REQUEST_ID, value);
+            }
+            if let Some((method, path)) = access {
+                tracing::info!(
+                    target: "ifc::access",
+                    %method,
+                    path,
+                    status = response.status().as_u16(),
+                    duration_us = started.elapsed().as_micros() as u64,
+                );
+            }
+            response
+        })
+        .await
+}
+
+const TOO_LARGE: &str = "the request body is larger than 4 MiB";
+
+async fn run(thunk: HttpThunk, request: Request, timeout: Duration) -> Response {
+    let run = crate::handler::catch_panic(move || thunk(request));
+    let response = match tokio::time::timeout(timeout, run).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => hidden(format!("handler panicked: {panic}")),
+        Err(_) => {
+            tracing::error!(
+                timeout_s = timeout.as_secs(),
+                "the handler did not answer within its timeout"
+            );
+            return problem(
+                StatusCode::GATEWAY_TIMEOUT,
+                "the request took longer than its timeout",
+            );
+        }
+    };
+    match response.body().size_hint().exact() {
+        Some(length) if length > SYNC_BODY_BYTES_MAX as u64 => hidden(format!(
+            "the response body has {length} bytes, the limit is {SYNC_BODY_BYTES_MAX}"
+        )),
+        _ => response,
+    }
+}
+
+fn declared_length(request: &Request) -> u64 {
+    request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or(0)
+}
+
+fn hidden(cause: String) -> Response {
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(HiddenCause(cause));
+    response
+}
+
+/// The client learns the request's id and nothing else; the log has the cause. A handler that
+/// answers 500 with a body of its own keeps it.
+fn error_page(mut response: Response, request_id: &str) -> Response {
+    let Some(HiddenCause(cause)) = response.extensions_mut().remove() else {
+        return response;
+    };
+    tracing::error!(request = request_id, "{cause}");
+    let body = serde_json::json!({ "error": "internal error", "request": request_id });
+    *response.body_mut() = Body::from(body.to_string());
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response
+}
+
+/// A JSON error reply.
+pub fn problem(status: StatusCode, message: &str) -> Response {
+    (status, axum::Json(serde_json::json!({ "error": message }))).into_response()
+}
+
+async fn no_route(request: Request) -> Response {
+    let message = format!("no route for {} {}", request.method(), request.uri().path());
+    problem(StatusCode::NOT_FOUND, &message)
+}
+
+async fn no_method(request: Request) -> Response {
+    let path = request.uri().path();
+    let message = format!("{path} does not answer {}", request.method());
+    problem(StatusCode::METHOD_NOT_ALLOWED, &message)
+}
+
+fn cors_layer(cors: &Cors) -> CorsLayer {
+    let origins = if cors.origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(cors.origins.iter().filter_map(|o| o.parse().ok()))
+    };
+    let methods: Vec<Method> = cors.methods.iter().filter_map(|m| m.parse().ok()).collect();
+    let headers: Vec<HeaderName> = cors.headers.iter().filter_map(|h| h.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods(methods)
+        .allow_headers(headers)
+        .max_age(cors.max_age)
+        .allow_credentials(cors.credentials)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_and_router_paths() {
+        for (path, shape, router) in [
+            ("/", "/", "/"),
+            ("/a/{id}", "/a/{}", "/a/{id}"),
+            ("/a/{id}/b", "/a/{}/b", "/a/{id}/b"),
+            ("/files/{rest..}", "/files/{..}", "/files/{*rest}"),
+        ] {
+            assert_eq!(route_shape(path), shape);
+            assert_eq!(router_path(path), router);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The data-plane contract: what application code may ask of a provider at run time, and what a
+//! provider needs to know of an application.
+//!
+//! Provider runtime halves implement [`Provider`]; the `ifc` crate calls it through typed handles.
+//! Nothing here names a cloud, deploys anything, or opens a socket.
+
+pub mod access;
+pub mod application;
+pub mod config;
+pub mod environment;
+pub mod error;
+pub mod event;
+pub mod function;
+pub mod handler;
+pub mod http;
+pub mod log;
+pub mod queue;
+pub mod secret;
+pub mod state;
+pub mod table;
+
+mod provider;
+
+pub use access::{Grant, Operation, Resource, grant};
+pub use application::Application;
+pub use environment::{Environment, Invocation};
+pub use error::{Error, ErrorKind, HandlerError, Result};
+pub use event::{Delivery, Outcome, TraceContext};
+pub use provider::{BoxFuture, Clock, Provider, SystemClock, Target};
+
+/// The axum that the contract's HTTP types come from.
+pub use axum;

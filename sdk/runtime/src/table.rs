@@ -1,0 +1,203 @@
+//! Operations of a table, with items, keys, conditions, updates and queries as plain data.
+
+use crate::{BoxFuture, Error, Target};
+use serde_json::{Map, Value};
+
+/// A stored item: attribute names to values.
+pub type Item = Map<String, Value>;
+
+/// Value of a key attribute. Ordered as the contract orders keys: numbers by value, strings by
+/// their UTF-8 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyValue {
+    /// An integer within ±(2^53 − 1).
+    Number(i64),
+    /// Not empty; at most 1,024 bytes as partition key, 1,000 as sort key.
+    String(String),
+}
+
+/// Identifies an item.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub partition: KeyValue,
+    /// Sort key, present exactly when the table has one.
+    pub sort: Option<KeyValue>,
+}
+
+/// How fresh a read must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// Sees every write that was acknowledged before.
+    #[default]
+    Strong,
+    /// May be some time behind.
+    Eventual,
+}
+
+/// How an attribute compares to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Equal.
+    Equal,
+    /// Not equal; a missing attribute is not equal to anything.
+    NotEqual,
+    /// Less.
+    Less,
+    /// Less or equal.
+    LessOrEqual,
+    /// Greater.
+    Greater,
+    /// Greater or equal.
+    GreaterOrEqual,
+}
+
+/// One part of a condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Clause {
+    /// The item exists.
+    ItemExists,
+    /// The item does not exist.
+    ItemMissing,
+    /// The attribute exists (and is not null).
+    AttributeExists(String),
+    /// The attribute is missing or null.
+    AttributeMissing(String),
+    /// The attribute exists and compares so. Values of different types are unequal and unordered.
+    Compare {
+        /// The attribute's name.
+        attribute: String,
+        /// How.
+        comparison: Comparison,
+        /// To what.
+        value: Value,
+    },
+}
+
+/// All clauses must hold; an empty condition always holds.
+pub type Condition = Vec<Clause>;
+
+/// Changes of an item, applied as one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Update {
+    /// Attributes to set.
+    pub set: Vec<(String, Value)>,
+    /// Attributes to remove.
+    pub remove: Vec<String>,
+    /// Attributes to add to. A missing attribute counts as 0.
+    pub increment: Vec<(String, i64)>,
+}
+
+/// Which sort keys a query wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SortRange {
+    /// Equal to.
+    Equal(KeyValue),
+    /// Less than.
+    Less(KeyValue),
+    /// Less than or equal to.
+    LessOrEqual(KeyValue),
+    /// Greater than.
+    Greater(KeyValue),
+    /// Greater than or equal to.
+    GreaterOrEqual(KeyValue),
+    /// From the first to the second, both included.
+    Between(KeyValue, KeyValue),
+    /// Strings that begin with this.
+    BeginsWith(String),
+}
+
+/// A read of several items of one partition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// The index to read, or the table itself.
+    pub index: Option<String>,
+    /// Partition key, of the index when there is one.
+    pub partition: KeyValue,
+    /// Restriction of the sort key, of the index when there is one.
+    pub sort: Option<SortRange>,
+    /// Largest first.
+    pub descending: bool,
+    /// Most items on the page, 1 to 1,000.
+    pub limit: u32,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// How fresh. An index is always eventual.
+    pub consistency: Consistency,
+}
+
+/// Some items of a query, in order of their sort keys.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The items.
+    pub items: Vec<Item>,
+    /// Where to go on; `None` on the last page. Opaque, good for at least an hour.
+    pub cursor: Option<String>,
+}
+
+/// What application code can do with a table.
+///
+/// An expired item (the table's ttl attribute is not after now) is invisible to every operation:
+/// reads skip it, conditions see it as missing. Callers have checked sizes and key values.
+pub trait TableOperations {
+    /// The item under `key`.
+    fn get<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        consistency: Consistency,
+    ) -> BoxFuture<'a, Result<Option<Item>, Error>>;
+
+    /// The items under `keys` that exist, in the order of `keys`.
+    fn batch_get<'a>(
+        &'a self,
+        table: Target<'a>,
+        keys: Vec<Key>,
+        consistency: Consistency,
+    ) -> BoxFuture<'a, Result<Vec<Item>, Error>>;
+
+    /// Writes a whole item if `condition` holds of the one that is there.
+    ///
+    /// # Errors
+    /// `Conflict` when the condition does not hold.
+    fn put<'a>(
+        &'a self,
+        table: Target<'a>,
+        item: Item,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Removes an item if `condition` holds of it. Without a condition, removing what is not there
+    /// succeeds.
+    ///
+    /// # Errors
+    /// `Conflict` when the condition does not hold.
+    fn delete<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Changes attributes of an existing item if `condition` holds of it, and returns the item as
+    /// it then is.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no item, `Conflict` when the condition does not hold, `Invalid`
+    /// when an incremented attribute is not an integer or leaves ±(2^53 − 1), `TooLarge` when the
+    /// item would exceed its limit.
+    fn update<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        update: Update,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Item, Error>>;
+
+    /// One page of a query.
+    ///
+    /// # Errors
+    /// `Invalid` for a cursor of another query, `NotReady` while an index is being built.
+    fn query<'a>(&'a self, table: Target<'a>, query: Query)
+    -> BoxFuture<'a, Result<Page, Error>>;
+}
