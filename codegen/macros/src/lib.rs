@@ -1,1 +1,155 @@
-//! Attribute and derive macros of ifc.
+//! The macros of `ifc`: thin entry points here, one module each for parsing and expansion.
+//!
+//! They know the record format and nothing about kinds or providers: what a knob means is decided
+//! by const functions of the type the user wrote, so a new kind needs no change here. Generated
+//! code refers to `::ifc::__private` only. Errors point at the user's own tokens.
+
+mod arguments;
+mod cbor;
+mod entry;
+mod handler;
+mod item;
+mod names;
+mod record;
+mod resource;
+mod route;
+mod schedule;
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as TokenStream2;
+use syn::parse::Parser as _;
+
+/// Turns the result of an expansion into tokens. On an error the user's item is kept, so that one
+/// mistake does not make every use of the item an error of its own.
+fn finish(result: syn::Result<TokenStream2>, item: TokenStream2) -> TokenStream {
+    match result {
+        Ok(tokens) => tokens.into(),
+        Err(error) => {
+            let mut tokens = error.to_compile_error();
+            tokens.extend(item);
+            tokens.into()
+        }
+    }
+}
+
+fn attribute(
+    arguments: TokenStream,
+    item: TokenStream,
+    expand: impl FnOnce(TokenStream2, TokenStream2) -> syn::Result<TokenStream2>,
+) -> TokenStream {
+    let item = TokenStream2::from(item);
+    finish(expand(arguments.into(), item.clone()), item)
+}
+
+/// Declares a resource.
+///
+/// ```ignore
+/// #[resource]
+/// pub static ORDERS: Queue<Order> = Queue::new("orders").lease(seconds(60));
+/// ```
+///
+/// The static keeps its name and type. Beside it stands a type of the same name that identifies
+/// the resource: `#[consumer(ORDERS)]` and `&Queue<Order, ORDERS>` refer to it. The value may be
+/// any constant expression: consts, const functions, values of other crates.
+#[proc_macro_attribute]
+pub fn resource(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, resource::expand)
+}
+
+macro_rules! routes {
+    ($($(#[$doc:meta])* $name:ident = $method:literal;)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// The argument is the path template: `"/orders/{id}"`, with `{rest..}` as last segment
+            /// for everything that follows. `api = ADMIN` serves the route from that `HttpApi`
+            /// instead of the application's default one.
+            ///
+            /// The function takes axum extractors and returns anything that is `IntoResponse`.
+            #[proc_macro_attribute]
+            pub fn $name(arguments: TokenStream, item: TokenStream) -> TokenStream {
+                attribute(arguments, item, |arguments, item| {
+                    route::expand($method, arguments, item)
+                })
+            }
+        )*
+    };
+}
+
+routes! {
+    /// Serves GET requests.
+    get = "GET";
+    /// Serves POST requests.
+    post = "POST";
+    /// Serves PUT requests.
+    put = "PUT";
+    /// Serves PATCH requests.
+    patch = "PATCH";
+    /// Serves DELETE requests.
+    delete = "DELETE";
+}
+
+/// Makes an async function a unit of its own that can be invoked.
+///
+/// Its first parameter is the argument (any `DeserializeOwned` type), further ones may be
+/// `State<T>`. It returns `Result<T, E>` with a serializable `T`. Call it from other handlers as
+/// `name::invoke(&argument).await?`, or `name::invoke_async(&argument).await?` to have it run
+/// later. Knobs: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+#[proc_macro_attribute]
+pub fn function(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, handler::function)
+}
+
+/// Makes an async function the consumer of a queue: `#[consumer(ORDERS, batch = 10)]`.
+///
+/// Its first parameter is the message type, `Event<T>` for the message with its metadata, or
+/// `Batch<T>`; further ones may be `State<T>`. It returns `()`, `Result<(), E>`, an `Outcome`, or
+/// for a batch a `Vec<Outcome>`. Knobs: `batch`, `max_wait`, `max_concurrency`, and those of a
+/// unit: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+#[proc_macro_attribute]
+pub fn consumer(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, |arguments, item| {
+        handler::source("consumer", "Consumable", arguments, item)
+    })
+}
+
+/// Runs an async function by the clock: `#[schedule("0 3 * * *", tz = "Europe/Rome")]` or
+/// `#[schedule(every = minutes(5))]`.
+///
+/// Its parameters may be `Event<T>` and `State<T>`. Knobs: `tz`, `retries`, `input` (JSON text),
+/// and those of a unit: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`,
+/// `concurrency`.
+#[proc_macro_attribute]
+pub fn schedule(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, schedule::expand)
+}
+
+/// Makes a struct the item type of a table.
+///
+/// Field attributes: `#[item(key)]` (exactly one), `#[item(sort)]`, `#[item(index = "name")]`
+/// (partition key of an index), `#[item(index_sort = "name")]`, `#[item(ttl)]`,
+/// `#[item(version)]`. On the struct: `#[item(index(name = "by-day", key = day, sort = at))]`.
+///
+/// Makes a constant for each attribute (`Order::TOTAL_CENTS`) and index (`Order::BY_CUSTOMER`),
+/// from which conditions, updates and queries are built.
+#[proc_macro_derive(Item, attributes(item))]
+pub fn item(input: TokenStream) -> TokenStream {
+    finish(
+        syn::parse::<syn::DeriveInput>(input).and_then(item::expand),
+        TokenStream2::new(),
+    )
+}
+
+/// The entry point of an application: makes `fn main` and marks this package as the application.
+#[proc_macro]
+pub fn main(input: TokenStream) -> TokenStream {
+    finish(entry::main.parse2(input.into()), TokenStream2::new())
+}
+
+/// Runs a test against a cloud of its own: `#[ifc::test] async fn t(cloud: TestCloud)`.
+///
+/// `seed = 7` fixes the seed of injected faults. The function may return what a test may return.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, entry::test)
+}
