@@ -1,0 +1,229 @@
+//! From descriptors to the graph. Lenient: what contradicts itself is kept as it was declared, so
+//! that every pass sees all of it; only what cannot be read is left out, and reported.
+
+use crate::diagnostics::{self, Declarations};
+use crate::model::{
+    Application, Graph, Handler, Resource, ResourceId, Source, Spec, Trigger, Unit, UnitSort,
+};
+use crate::{Diagnostic, diagnostics::unreadable_declaration};
+use ifc_manifest::kind::SpecError;
+use ifc_manifest::kind::http_api::{self, HttpApiSpec};
+use ifc_manifest::kind::queue::ConsumerSpec;
+use ifc_manifest::kind::schedule::ScheduleSpec;
+use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
+use ifc_manifest::{
+    Address, ApplicationDescriptor, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor,
+};
+
+/// The graph of an artifact's descriptors, in whatever order they were found, and everything that
+/// is wrong with it. The graph may be acted upon when no finding is an error.
+pub fn build(descriptors: &[Descriptor]) -> (Graph, Vec<Diagnostic>) {
+    let declarations = Declarations::of(descriptors);
+    let mut findings = Vec::new();
+    let mut graph = Graph {
+        application: application(&declarations),
+        resources: Vec::new(),
+        units: Vec::new(),
+        triggers: Vec::new(),
+        bindings: None,
+    };
+    let package = graph.application.package.clone();
+    for resource in &declarations.resources {
+        match Spec::decode(resource) {
+            Ok(spec) => graph.resources.push(declared(resource, spec, &package)),
+            Err(error) => findings.push(unreadable_declaration::of_resource(resource, &error)),
+        }
+    }
+    let declared_default = declarations.resources.iter().any(|resource| {
+        resource.kind == Kind::HttpApi
+            && resource.address.within(&package) == http_api::DEFAULT_NAME
+    });
+    if !declared_default {
+        graph
+            .resources
+            .extend(default_api(&declarations.handlers, &package));
+    }
+    graph.units = apis(&graph.resources);
+    for handler in &declarations.handlers {
+        if let Err(error) = add_handler(handler, &package, &mut graph) {
+            findings.push(unreadable_declaration::of_handler(handler, &error));
+        }
+    }
+    order(&mut graph);
+    findings.extend(diagnostics::all(&declarations, &graph));
+    Diagnostic::sort(&mut findings);
+    (graph, findings)
+}
+
+fn application(declarations: &Declarations<'_>) -> Application {
+    match declarations.applications.first() {
+        Some(ApplicationDescriptor {
+            package,
+            version,
+            span,
+        }) => Application {
+            package: package.clone(),
+            version: version.clone(),
+            span: Some(span.clone()),
+        },
+        None => Application {
+            package: String::new(),
+            version: String::new(),
+            span: None,
+        },
+    }
+}
+
+fn declared(resource: &ResourceDescriptor, spec: Spec, package: &str) -> Resource {
+    Resource {
+        id: ResourceId {
+            kind: resource.kind,
+            name: resource.address.within(package),
+        },
+        address: resource.address.clone(),
+        path: Some(resource.path.clone()),
+        spec,
+        span: resource.span.clone(),
+    }
+}
+
+/// The API of the routes that name none.
+fn default_api(handlers: &[&HandlerDescriptor], package: &str) -> Option<Resource> {
+    let first = handlers
+        .iter()
+        .filter(|handler| {
+            matches!(
+                handler.trigger,
+                ifc_manifest::Trigger::Http { api: None, .. }
+            )
+        })
+        .min_by_key(|handler| &handler.span)?;
+    Some(Resource {
+        id: ResourceId {
+            kind: Kind::HttpApi,
+            name: http_api::DEFAULT_NAME.to_owned(),
+        },
+        address: Address::new(package, http_api::DEFAULT_NAME),
+        path: None,
+        spec: Spec::HttpApi(HttpApiSpec::default()),
+        span: first.span.clone(),
+    })
+}
+
+/// One unit per API, without its handlers yet.
+fn apis(resources: &[Resource]) -> Vec<Unit> {
+    let api = |resource: &Resource| match &resource.spec {
+        Spec::HttpApi(spec) => Some(Unit {
+            name: resource.id.name.clone(),
+            address: resource.address.clone(),
+            sort: UnitSort::Api,
+            spec: spec.unit,
+            handlers: Vec::new(),
+            span: resource.span.clone(),
+        }),
+        _ => None,
+    };
+    resources.iter().filter_map(api).collect()
+}
+
+fn add_handler(
+    descriptor: &HandlerDescriptor,
+    package: &str,
+    graph: &mut Graph,
+) -> Result<(), SpecError> {
+    let handler = Handler {
+        path: descriptor.path.clone(),
+        span: descriptor.span.clone(),
+    };
+    let (sort, source) = match &descriptor.trigger {
+        ifc_manifest::Trigger::Http { api, method, path } => {
+            let unit = match api {
+                Some(address) => address.within(package),
+                None => http_api::DEFAULT_NAME.to_owned(),
+            };
+            if let Some(api) = graph
+                .units
+                .iter_mut()
+                .find(|candidate| candidate.name == unit && candidate.sort == UnitSort::Api)
+            {
+                api.handlers.push(handler.clone());
+            }
+            graph.triggers.push(Trigger {
+                unit,
+                handler,
+                source: Source::Route {
+                    method: method.clone(),
+                    path: path.clone(),
+                },
+            });
+            return Ok(());
+        }
+        ifc_manifest::Trigger::Call => (UnitSort::Function, Source::Call),
+        ifc_manifest::Trigger::Schedule(config) => (
+            UnitSort::Schedule,
+            Source::Schedule(ScheduleSpec::decode(config)?),
+        ),
+        ifc_manifest::Trigger::Source {
+            resource,
+            edge,
+            config,
+        } => (
+            UnitSort::Consumer,
+            Source::Events {
+                resource: ResourceId {
+                    kind: source_kind(edge).ok_or(SpecError { key: "edge" })?,
+                    name: resource.within(package),
+                },
+                spec: ConsumerSpec::decode(config)?,
+            },
+        ),
+    };
+    let name = descriptor.address.within(package);
+    graph.units.push(Unit {
+        name: name.clone(),
+        address: descriptor.address.clone(),
+        sort,
+        spec: descriptor.unit.unwrap_or(UnitSpec::new(TIMEOUT_DEFAULT)),
+        handlers: vec![handler.clone()],
+        span: descriptor.span.clone(),
+    });
+    graph.triggers.push(Trigger {
+        unit: name,
+        handler,
+        source,
+    });
+    Ok(())
+}
+
+/// The kind of resource that an edge of this word comes from.
+pub(crate) fn source_kind(edge: &str) -> Option<Kind> {
+    match edge {
+        "consumer" => Some(Kind::Queue),
+        _ => None,
+    }
+}
+
+/// Puts every list into the order that its field promises. The place of a declaration comes last,
+/// so that two of one name have an order too.
+fn order(graph: &mut Graph) {
+    graph
+        .resources
+        .sort_by(|a, b| (&a.id.name, a.id.kind, &a.span).cmp(&(&b.id.name, b.id.kind, &b.span)));
+    for unit in &mut graph.units {
+        unit.handlers.sort();
+    }
+    graph
+        .units
+        .sort_by(|a, b| (&a.name, a.sort, &a.span).cmp(&(&b.name, b.sort, &b.span)));
+    graph.triggers.sort_by(|a, b| {
+        let key = |trigger: &Trigger| {
+            let source = match &trigger.source {
+                Source::Route { method, path } => (path.clone(), method.clone()),
+                Source::Events { resource, .. } => (resource.name.clone(), String::new()),
+                Source::Call | Source::Schedule(_) => (String::new(), String::new()),
+            };
+            (trigger.unit.clone(), source, trigger.handler.clone())
+        };
+        key(a).cmp(&key(b))
+    });
+}

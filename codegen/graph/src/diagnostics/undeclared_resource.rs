@@ -1,0 +1,114 @@
+//! `undeclared-resource`: a handler is triggered by a resource whose declaration is not in the
+//! artifact, or is of a kind that triggers nothing.
+
+use super::Declarations;
+use crate::{Diagnostic, Graph, suggest};
+use ifc_manifest::{Address, HandlerDescriptor, Kind, Trigger};
+
+const CODE: &str = "undeclared-resource";
+
+pub(crate) fn find(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagnostic> {
+    declarations
+        .handlers
+        .iter()
+        .filter_map(|handler| {
+            let (address, kind, role) = wanted(handler)?;
+            let here = |kind| {
+                declarations
+                    .resources
+                    .iter()
+                    .any(|resource| resource.address == *address && kind == resource.kind)
+            };
+            if here(kind) {
+                return None;
+            }
+            let other = Kind::ALL.into_iter().find(|other| here(*other));
+            Some(finding(handler, address, kind, role, other, graph))
+        })
+        .collect()
+}
+
+/// The resource a handler needs, of which kind, and how it needs it.
+fn wanted(handler: &HandlerDescriptor) -> Option<(&Address, Kind, &'static str)> {
+    match &handler.trigger {
+        Trigger::Http { api: Some(api), .. } => Some((api, Kind::HttpApi, "is a route of")),
+        Trigger::Source { resource, edge, .. } => {
+            Some((resource, crate::build::source_kind(edge)?, "consumes"))
+        }
+        Trigger::Http { api: None, .. } | Trigger::Call | Trigger::Schedule(_) => None,
+    }
+}
+
+fn finding(
+    handler: &HandlerDescriptor,
+    address: &Address,
+    kind: Kind,
+    role: &str,
+    other: Option<Kind>,
+    graph: &Graph,
+) -> Diagnostic {
+    let name = address.within(&graph.application.package);
+    let finding = Diagnostic::error(
+        CODE,
+        format!(
+            "`{}` {role} {kind} `{name}`, which the program does not declare",
+            handler.path
+        ),
+    )
+    .at(&handler.span, format!("needs {kind} `{name}`"));
+    if let Some(other) = other {
+        return finding
+            .because(format!("`{name}` is a {other}"))
+            .help(format!("name a {kind}, or declare `{name}` as one"));
+    }
+    let names: Vec<&str> = graph
+        .of_kind(kind)
+        .map(|resource| resource.id.name.as_str())
+        .collect();
+    match suggest::sentence(&name, &names) {
+        Some(sentence) => finding.help(sentence),
+        None => finding.help(format!(
+            "declare it in package `{}` with `#[resource]`",
+            address.package
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Fixture, codes};
+
+    #[test]
+    fn the_nearest_name_is_suggested() {
+        let fixture = Fixture::new()
+            .queue("fulfilment")
+            .consumer("fulfil", "fulfillment");
+        let findings = fixture.findings();
+        let finding = findings
+            .iter()
+            .find(|finding| finding.code == CODE)
+            .unwrap();
+        assert_eq!(
+            finding.message,
+            "`shop::fulfil` consumes queue `fulfillment`, which the program does not declare"
+        );
+        assert_eq!(finding.help.as_deref(), Some("did you mean `fulfilment`?"));
+    }
+
+    #[test]
+    fn another_kind_is_named() {
+        let fixture = Fixture::new().table("orders").consumer("fulfil", "orders");
+        let findings = fixture.findings();
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].causes, ["`orders` is a table"]);
+    }
+
+    #[test]
+    fn an_api_of_a_route() {
+        let fixture = Fixture::new().route_of("public", "GET", "/");
+        assert_eq!(codes(&fixture), [CODE]);
+        let fixture = Fixture::new().api("public").route_of("public", "GET", "/");
+        assert_eq!(codes(&fixture), [""; 0]);
+    }
+}

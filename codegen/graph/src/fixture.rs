@@ -1,0 +1,269 @@
+//! Hand-made descriptors for tests, here and in the crates that build on the graph: an application
+//! `shop`, whose declarations stand on one line each of `src/main.rs`.
+#![allow(missing_docs)]
+
+use crate::{Diagnostic, Graph};
+use ifc_manifest::format::{Encoder, Value, decode};
+use ifc_manifest::kind::config::ConfigKnobs;
+use ifc_manifest::kind::http_api::HttpApiKnobs;
+use ifc_manifest::kind::queue::{ConsumerSpec, QueueSpec};
+use ifc_manifest::kind::secret::SecretSpec;
+use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema, Scalar, TableKnobs};
+use ifc_manifest::kind::unit::UnitSpec;
+use ifc_manifest::{
+    Address, ApplicationDescriptor, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor,
+    SourceSpan, Trigger,
+};
+use std::time::Duration;
+
+/// The package of the application.
+pub const PACKAGE: &str = "shop";
+
+#[derive(Clone, Default)]
+pub struct Fixture {
+    pub descriptors: Vec<Descriptor>,
+}
+
+/// The codes of the findings, in order.
+pub fn codes(fixture: &Fixture) -> Vec<&'static str> {
+    fixture
+        .findings()
+        .iter()
+        .map(|finding| finding.code)
+        .collect()
+}
+
+impl Fixture {
+    pub fn empty() -> Fixture {
+        Fixture::default()
+    }
+
+    pub fn new() -> Fixture {
+        Fixture::empty().application(PACKAGE)
+    }
+
+    /// One of everything.
+    pub fn shop() -> Fixture {
+        Fixture::new()
+            .table("orders")
+            .queue("fulfilment")
+            .secret("payment-key")
+            .config("limit", Some("3"))
+            .route("POST", "/orders")
+            .route("GET", "/orders/{id}")
+            .consumer("fulfil", "fulfilment")
+            .schedule("nightly", "0 3 * * *", "Europe/Rome")
+            .function("report")
+            .resource_of("audit", Kind::Table, "trail", Fixture::table_config())
+    }
+
+    pub fn build(&self) -> (Graph, Vec<Diagnostic>) {
+        crate::build(&self.descriptors)
+    }
+
+    pub fn findings(&self) -> Vec<Diagnostic> {
+        self.build().1
+    }
+
+    /// The place of the declaration number `count` (from 0) of this kind and name.
+    pub fn span_of(&self, kind: Kind, name: &str, count: usize) -> SourceSpan {
+        self.descriptors
+            .iter()
+            .filter_map(|descriptor| match descriptor {
+                Descriptor::Resource(r) if r.kind == kind && r.address.name == name => {
+                    Some(&r.span)
+                }
+                _ => None,
+            })
+            .nth(count)
+            .expect("the fixture has that many")
+            .clone()
+    }
+
+    fn span(&self) -> SourceSpan {
+        SourceSpan {
+            file: "src/main.rs".into(),
+            line: self.descriptors.len() as u32 + 1,
+            column: 12,
+            length: 6,
+        }
+    }
+
+    fn push(mut self, descriptor: Descriptor) -> Fixture {
+        self.descriptors.push(descriptor);
+        self
+    }
+
+    pub fn application(self, package: &str) -> Fixture {
+        let span = self.span();
+        self.push(Descriptor::Application(ApplicationDescriptor {
+            package: package.into(),
+            version: "0.1.0".into(),
+            span,
+        }))
+    }
+
+    pub fn resource_of(self, package: &str, kind: Kind, name: &str, config: Value) -> Fixture {
+        let span = self.span();
+        let identifier = name.to_uppercase().replace('-', "_");
+        self.push(Descriptor::Resource(ResourceDescriptor {
+            address: Address::new(package, name),
+            kind,
+            path: format!("{package}::{identifier}"),
+            config,
+            span,
+        }))
+    }
+
+    pub fn table_config() -> Value {
+        const SCHEMA: ItemSchema = ItemSchema {
+            key: KeySchema {
+                name: "id",
+                scalar: Scalar::String,
+            },
+            sort: None,
+            indexes: &[IndexSchema {
+                name: "by-customer",
+                key: KeySchema {
+                    name: "customer",
+                    scalar: Scalar::String,
+                },
+                sort: None,
+            }],
+            ttl: None,
+            version: None,
+        };
+        encoded(|encoder| TableKnobs::DEFAULT.encode(&SCHEMA, encoder))
+    }
+
+    pub fn table(self, name: &str) -> Fixture {
+        self.resource_of(PACKAGE, Kind::Table, name, Fixture::table_config())
+    }
+
+    pub fn queue(self, name: &str) -> Fixture {
+        self.queue_with_lease(name, None)
+    }
+
+    pub fn queue_with_lease(self, name: &str, lease: Option<u64>) -> Fixture {
+        let spec = QueueSpec {
+            lease: lease.map(Duration::from_secs),
+            ..QueueSpec::DEFAULT
+        };
+        self.resource_of(
+            PACKAGE,
+            Kind::Queue,
+            name,
+            encoded(|encoder| spec.encode(encoder)),
+        )
+    }
+
+    pub fn secret(self, name: &str) -> Fixture {
+        let config = encoded(|encoder| SecretSpec::DEFAULT.encode(encoder));
+        self.resource_of(PACKAGE, Kind::Secret, name, config)
+    }
+
+    pub fn config(self, name: &str, default: Option<&str>) -> Fixture {
+        let mut config = encoded(|encoder| ConfigKnobs::DEFAULT.encode(encoder));
+        if let Some(default) = default {
+            insert(&mut config, "default", Value::Text(default.into()));
+        }
+        self.resource_of(PACKAGE, Kind::Config, name, config)
+    }
+
+    pub fn api(self, name: &str) -> Fixture {
+        let config = encoded(|encoder| HttpApiKnobs::DEFAULT.encode(encoder));
+        self.resource_of(PACKAGE, Kind::HttpApi, name, config)
+    }
+
+    fn handler(self, package: &str, name: &str, trigger: Trigger, timeout: Option<u64>) -> Fixture {
+        let span = self.span();
+        self.push(Descriptor::Handler(HandlerDescriptor {
+            address: Address::new(package, name),
+            path: format!("{package}::{}", name.replace('-', "_")),
+            trigger,
+            unit: timeout.map(|timeout| UnitSpec::new(Duration::from_secs(timeout))),
+            span,
+        }))
+    }
+
+    pub fn route(self, method: &str, path: &str) -> Fixture {
+        self.route_at(None, method, path)
+    }
+
+    pub fn route_of(self, api: &str, method: &str, path: &str) -> Fixture {
+        self.route_at(Some(Address::new(PACKAGE, api)), method, path)
+    }
+
+    fn route_at(self, api: Option<Address>, method: &str, path: &str) -> Fixture {
+        let name = format!("route-{}", self.descriptors.len());
+        let (method, path) = (method.into(), path.into());
+        self.handler(PACKAGE, &name, Trigger::Http { api, method, path }, None)
+    }
+
+    pub fn consumer(self, name: &str, queue: &str) -> Fixture {
+        self.consumer_with_timeout(name, queue, 60)
+    }
+
+    pub fn consumer_with_timeout(self, name: &str, queue: &str, timeout: u64) -> Fixture {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, queue),
+            edge: "consumer".into(),
+            config: encoded(|encoder| ConsumerSpec::DEFAULT.encode(encoder)),
+        };
+        self.handler(PACKAGE, name, trigger, Some(timeout))
+    }
+
+    pub fn function(self, name: &str) -> Fixture {
+        self.function_of(PACKAGE, name)
+    }
+
+    pub fn function_of(self, package: &str, name: &str) -> Fixture {
+        self.handler(package, name, Trigger::Call, Some(60))
+    }
+
+    pub fn schedule(self, name: &str, cron: &str, zone: &str) -> Fixture {
+        self.schedule_of(name, cron, zone, None)
+    }
+
+    pub fn schedule_with_input(self, name: &str, input: &str) -> Fixture {
+        self.schedule_of(name, "0 3 * * *", "UTC", Some(input))
+    }
+
+    fn schedule_of(self, name: &str, cron: &str, zone: &str, input: Option<&str>) -> Fixture {
+        let mut config = Value::empty();
+        insert(&mut config, "cron", Value::Text(cron.into()));
+        insert(&mut config, "time_zone", Value::Text(zone.into()));
+        insert(&mut config, "retries", Value::Integer(2));
+        if let Some(input) = input {
+            insert(&mut config, "input", Value::Text(input.into()));
+        }
+        self.handler(PACKAGE, name, Trigger::Schedule(config), Some(60))
+    }
+}
+
+fn insert(map: &mut Value, key: &str, value: Value) {
+    if let Value::Map(entries) = map {
+        entries.insert(key.into(), value);
+    }
+}
+
+/// What the encoder writes for a record, read back: the way of every real declaration.
+fn encoded(write: impl Fn(&mut Encoder<BYTES>)) -> Value {
+    let mut encoder = Encoder::new();
+    encoder.map();
+    write(&mut encoder);
+    // The encoder insists on writing exactly what was counted, and this is not a constant: one
+    // byte string, taken out again below, fills the rest.
+    encoder.text(FILLER);
+    let length = BYTES - encoder.length() - 3 - 1;
+    let [high, low] = (length as u16).to_be_bytes();
+    encoder.raw(&[0x59, high, low]).raw(&vec![0; length]).end();
+    let mut value = decode(&encoder.into_bytes()).expect("what the encoder writes is readable");
+    if let Value::Map(entries) = &mut value {
+        entries.remove(FILLER);
+    }
+    value
+}
+
+const BYTES: usize = 4096;
+const FILLER: &str = "filler";

@@ -1,0 +1,232 @@
+//! The graph as plain data. Equal artifacts give equal graphs: every list has a fixed order.
+
+use ifc_manifest::kind::SpecError;
+use ifc_manifest::kind::config::ConfigSpec;
+use ifc_manifest::kind::http_api::HttpApiSpec;
+use ifc_manifest::kind::queue::{ConsumerSpec, QueueSpec};
+use ifc_manifest::kind::schedule::ScheduleSpec;
+use ifc_manifest::kind::secret::SecretSpec;
+use ifc_manifest::kind::table::TableSpec;
+use ifc_manifest::kind::unit::UnitSpec;
+use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan, Verb};
+use std::fmt;
+
+/// One application: what it declares, what runs, and why it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graph {
+    /// Who declares it.
+    pub application: Application,
+    /// What is declared with `#[resource]`, and the default API when routes need it; by name and
+    /// kind.
+    pub resources: Vec<Resource>,
+    /// What is deployed and runs; by name.
+    pub units: Vec<Unit>,
+    /// What makes handlers run; by unit, source and handler.
+    pub triggers: Vec<Trigger>,
+    /// What units may do with resources, by unit and resource. `None` when the artifact was not
+    /// searched for it; an empty list says that it was, and nothing is used.
+    pub bindings: Option<Vec<Binding>>,
+}
+
+/// The program that holds `ifc::main!()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Its cargo package.
+    pub package: String,
+    /// The package's version.
+    pub version: String,
+    /// Where `ifc::main!()` stands; `None` when there is none, which is a finding.
+    pub span: Option<SourceSpan>,
+}
+
+/// A kind and a name: what identifies a resource within an application.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId {
+    /// The kind; two resources of different kinds may share a name.
+    pub kind: Kind,
+    /// The name as the application sees it: `orders`, or `audit/trail` when a library declares it.
+    pub name: String,
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.kind, self.name)
+    }
+}
+
+/// A declared resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Kind and name.
+    pub id: ResourceId,
+    /// Package and declared name.
+    pub address: Address,
+    /// Path of the static; `None` for the default API that nobody declared.
+    pub path: Option<String>,
+    /// The knobs.
+    pub spec: Spec,
+    /// Where the declaration stands; for the default API, its first route.
+    pub span: SourceSpan,
+}
+
+/// The knobs of a resource, by its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// Of an API.
+    HttpApi(HttpApiSpec),
+    /// Of a queue.
+    Queue(QueueSpec),
+    /// Of a table.
+    Table(TableSpec),
+    /// Of a secret.
+    Secret(SecretSpec),
+    /// Of a configuration value.
+    Config(ConfigSpec),
+}
+
+impl Spec {
+    /// Reads the knobs of a declaration.
+    ///
+    /// # Errors
+    /// When a key is missing, or when the kind is one whose declaration is a handler and not a
+    /// resource.
+    pub fn decode(resource: &ResourceDescriptor) -> Result<Spec, SpecError> {
+        let config = &resource.config;
+        match resource.kind {
+            Kind::HttpApi => HttpApiSpec::decode(config).map(Spec::HttpApi),
+            Kind::Queue => QueueSpec::decode(config).map(Spec::Queue),
+            Kind::Table => TableSpec::decode(config).map(Spec::Table),
+            Kind::Secret => SecretSpec::decode(config).map(Spec::Secret),
+            Kind::Config => ConfigSpec::decode(config).map(Spec::Config),
+            Kind::Function | Kind::Schedule => Err(SpecError { key: "kind" }),
+        }
+    }
+}
+
+/// What a unit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnitSort {
+    /// Serves the routes of one API.
+    Api,
+    /// Consumes the events of one resource.
+    Consumer,
+    /// Is invoked by its callers.
+    Function,
+    /// Is invoked by the clock.
+    Schedule,
+}
+
+impl UnitSort {
+    /// The word used in output and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            UnitSort::Api => "api",
+            UnitSort::Consumer => "consumer",
+            UnitSort::Function => "function",
+            UnitSort::Schedule => "schedule",
+        }
+    }
+}
+
+impl fmt::Display for UnitSort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One deployable unit: a set of handlers with one identity, one scaling rule, one rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// The name as the application sees it.
+    pub name: String,
+    /// Package and declared name.
+    pub address: Address,
+    /// What it is for.
+    pub sort: UnitSort,
+    /// Memory, time-out, scaling.
+    pub spec: UnitSpec,
+    /// Its handlers by path. One, except for an API, which has one per route.
+    pub handlers: Vec<Handler>,
+    /// Where the unit is declared: its function, or its API.
+    pub span: SourceSpan,
+}
+
+/// A function that the platform invokes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Handler {
+    /// Its path, for example `orders::fulfil`.
+    pub path: String,
+    /// Where its name stands.
+    pub span: SourceSpan,
+}
+
+/// The edge from an event source to the handler it invokes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// The unit that runs the handler.
+    pub unit: String,
+    /// The handler.
+    pub handler: Handler,
+    /// What makes it run.
+    pub source: Source,
+}
+
+/// What makes a handler run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A request to a route of the API that the unit is named after.
+    Route {
+        /// Upper-case method.
+        method: String,
+        /// Path template.
+        path: String,
+    },
+    /// A direct invocation.
+    Call,
+    /// The clock.
+    Schedule(ScheduleSpec),
+    /// Events of a resource.
+    Events {
+        /// The resource.
+        resource: ResourceId,
+        /// The edge's knobs.
+        spec: ConsumerSpec,
+    },
+}
+
+/// The edge from a unit to a resource, or to a function, that it uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The unit.
+    pub unit: String,
+    /// What it uses.
+    pub resource: ResourceId,
+    /// The verbs that the unit's code can reach, sorted.
+    pub grants: Vec<Verb>,
+}
+
+impl Graph {
+    /// The unit of this name.
+    pub fn unit(&self, name: &str) -> Option<&Unit> {
+        self.units.iter().find(|unit| unit.name == name)
+    }
+
+    /// The resource of this kind and name.
+    pub fn resource(&self, id: &ResourceId) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.id == *id)
+    }
+
+    /// The resources of one kind.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Resource> {
+        self.resources
+            .iter()
+            .filter(move |resource| resource.id.kind == kind)
+    }
+
+    /// The triggers of one unit.
+    pub fn triggers_of<'a>(&'a self, unit: &'a str) -> impl Iterator<Item = &'a Trigger> {
+        self.triggers
+            .iter()
+            .filter(move |trigger| trigger.unit == unit)
+    }
+}
