@@ -1,1 +1,95 @@
-//! Infrastructure from code.
+//! Infrastructure from code: declare queues, tables, routes, schedules and secrets as typed Rust
+//! values beside the code that uses them.
+//!
+//! ```no_run
+//! use ifc::prelude::*;
+//!
+//! #[derive(Serialize, Deserialize, Item)]
+//! pub struct Order {
+//!     #[item(key)]
+//!     pub id: String,
+//!     #[item(index = "by-customer")]
+//!     pub customer: String,
+//!     pub total_cents: u64,
+//! }
+//!
+//! #[resource]
+//! pub static ORDERS: Table<Order> = Table::new("orders");
+//!
+//! #[resource]
+//! pub static FULFILMENT: Queue<Order> = Queue::new("fulfilment").lease(seconds(60));
+//!
+//! #[post("/orders")]
+//! async fn submit(Json(order): Json<Order>) -> Result<Json<Order>> {
+//!     ORDERS.put(&order).await?;
+//!     FULFILMENT.send(&order).await?;
+//!     Ok(Json(order))
+//! }
+//!
+//! #[consumer(FULFILMENT, timeout = seconds(40))]
+//! async fn fulfil(order: Order) -> Result<()> {
+//!     ORDERS.update(&order.id).increment(Order::TOTAL_CENTS, 0).await?;
+//!     Ok(())
+//! }
+//!
+//! ifc::main!();
+//! ```
+//!
+//! `cargo run` serves this on localhost with durable, embedded queues and tables; `#[ifc::test]`
+//! runs it in-process in virtual time; `cargo ifc check` reads the resource graph out of the built
+//! artifact.
+//!
+//! This crate knows nothing of plans, state or deployment.
+
+mod config;
+mod durations;
+mod event;
+mod function;
+mod http_api;
+mod queue;
+mod schedule;
+mod secret;
+mod state;
+mod table;
+mod unit;
+
+pub mod prelude;
+#[cfg(feature = "local")]
+pub mod test_kit;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use config::Config;
+pub use durations::{days, hours, minutes, seconds};
+pub use event::{Batch, Event};
+pub use http_api::{Cors, HttpApi};
+pub use ifc_macros::{
+    Item, consumer, delete, function, get, main, patch, post, put, resource, schedule, test,
+};
+pub use ifc_manifest::kind::Retention;
+pub use ifc_manifest::kind::secret::Charset;
+/// The contract that provider halves implement.
+pub use ifc_runtime as runtime;
+pub use ifc_runtime::axum;
+pub use ifc_runtime::secret::SecretValue;
+pub use ifc_runtime::state::Provide;
+pub use ifc_runtime::{Error, ErrorKind, HandlerError, Invocation, Outcome, Resource, Result};
+pub use queue::{Outgoing, Queue};
+pub use secret::Secret;
+pub use state::State;
+pub use table::{
+    Attribute, BatchGet, Condition, Cursor, Delete, Get, Index, IndexAttribute, IntoAttribute, Item, KeyAttribute, KeyOf,
+    NoSortKey, Page, Put, Query, SortAttribute, Table, Update,
+};
+
+/// The tag of a value that was not declared with `#[resource]`.
+pub enum Undeclared {}
+
+/// Now, by the clock of the provider: virtual in `#[ifc::test]`, the machine's otherwise.
+pub fn now() -> std::time::SystemTime {
+    match runtime::Environment::current() {
+        Ok(environment) => environment.provider.now(),
+        Err(_) => std::time::SystemTime::now(),
+    }
+}

@@ -38,12 +38,14 @@ fn index(model: &Model, index: &Index) -> TokenStream {
     let item = &model.identifier;
     let key = &model.fields[index.key];
     let name = constant(&index.name.replace('-', "_"), key.identifier.span());
-    let (visibility, key_type, text) = (&key.visibility, &key.ty, &index.name);
+    let (visibility, text) = (&key.visibility, &index.name);
+    let key_of = |field: &Field| {
+        let ty = &field.ty;
+        quote_spanned!(ty.span()=> <#ty as ::ifc::IndexAttribute>::Key)
+    };
+    let key_type = key_of(key);
     let sort_type = match index.sort {
-        Some(sort) => {
-            let ty = &model.fields[sort].ty;
-            quote!(#ty)
-        }
+        Some(sort) => key_of(&model.fields[sort]),
         None => quote!(::ifc::NoSortKey),
     };
     let doc = format!("The index `{text}`.");
@@ -62,12 +64,13 @@ fn implementation(model: &Model) -> TokenStream {
     let item = &model.identifier;
     let key = &model.fields[model.key];
     let sort = model.sort.map(|position| &model.fields[position]);
-    let key_schema = schema(key);
-    let sort_schema = optional(sort.map(schema));
+    let key_schema = schema(key, "KeyAttribute");
+    let sort_schema = optional(sort.map(|field| schema(field, "KeyAttribute")));
     let indexes = model.indexes.iter().map(|index| {
         let name = &index.name;
-        let key = schema(&model.fields[index.key]);
-        let sort = optional(index.sort.map(|position| schema(&model.fields[position])));
+        let index_schema = |position: usize| schema(&model.fields[position], "IndexAttribute");
+        let key = index_schema(index.key);
+        let sort = optional(index.sort.map(index_schema));
         quote!(::ifc::__private::IndexSchema { name: #name, key: #key, sort: #sort })
     });
     let ttl = model.ttl.map(|position| &model.fields[position]);
@@ -119,9 +122,10 @@ fn implementation(model: &Model) -> TokenStream {
 }
 
 /// The schema of a key attribute; a type that cannot be a key is an error at the field's type.
-fn schema(field: &Field) -> TokenStream {
+fn schema(field: &Field, capability: &str) -> TokenStream {
     let (stored, ty) = (&field.stored, &field.ty);
-    let scalar = quote_spanned!(ty.span()=> <#ty as ::ifc::KeyAttribute>::SCALAR);
+    let capability = Ident::new(capability, Span::call_site());
+    let scalar = quote_spanned!(ty.span()=> <#ty as ::ifc::#capability>::SCALAR);
     quote!(::ifc::__private::KeySchema { name: #stored, scalar: #scalar })
 }
 

@@ -1,0 +1,90 @@
+//! What generated code refers to. Not part of the public interface.
+
+pub use crate::event::{IntoOutcomes, Outcomes, Receive, run as run_events};
+pub use crate::function::{CallOptions, FunctionReply, argument, invoke, invoke_async};
+pub use crate::queue::{Consumable, ConsumerOptions};
+pub use crate::schedule::ScheduleOptions;
+pub use crate::table::{TtlAttribute, VersionAttribute};
+pub use ifc_manifest::format::{Encoder, Header, Record};
+pub use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema};
+pub use ifc_runtime::handler::{HandlerEntry, Thunk};
+pub use ifc_runtime::{BoxFuture, Delivery, Resource};
+
+use crate::event::{FromInvocation, FromSchedule};
+use crate::http_api::ServesRoutes;
+use ifc_runtime::axum::extract::{FromRequestParts, Request};
+use ifc_runtime::axum::response::{IntoResponse, Response};
+use ifc_runtime::{HandlerError, Outcome};
+
+/// Writes a reference to a resource.
+pub const fn encode_address<R: Resource, const N: usize>(key: &str, encoder: &mut Encoder<N>) {
+    encoder
+        .map_entry(key)
+        .text_entry("package", R::PACKAGE)
+        .text_entry("name", R::NAME)
+        .end();
+}
+
+/// Compiles only for handles that serve routes.
+pub const fn assert_api<H: ServesRoutes>() {}
+
+/// Extracts an argument that does not need the body.
+pub async fn extract_part<T: FromRequestParts<()>>(
+    request: &mut Request,
+) -> Result<T, T::Rejection> {
+    let (mut parts, body) = std::mem::take(request).into_parts();
+    let result = T::from_request_parts(&mut parts, &()).await;
+    *request = Request::from_parts(parts, body);
+    result
+}
+
+/// The reply to a request whose arguments could not be extracted.
+pub fn rejected(rejection: impl IntoResponse) -> Response {
+    rejection.into_response()
+}
+
+/// Makes an argument behind the first one.
+pub async fn from_invocation<T: FromInvocation>() -> Result<T, HandlerError> {
+    T::from_invocation().await
+}
+
+/// Makes an argument of a schedule's handler.
+pub async fn from_schedule<T: FromSchedule>(delivery: &Delivery) -> Result<T, HandlerError> {
+    T::from_schedule(delivery).await
+}
+
+/// What an event handler said.
+pub fn into_outcomes<T: IntoOutcomes>(value: T) -> Outcomes {
+    value.into_outcomes()
+}
+
+/// What a function said.
+pub fn into_reply<T: FunctionReply>(value: T) -> Result<Vec<u8>, HandlerError> {
+    value.into_reply()
+}
+
+/// Runs a schedule's handler for each of its deliveries.
+pub async fn run_schedule<F, Fut>(deliveries: Vec<Delivery>, handler: F) -> Vec<Outcome>
+where
+    F: Fn(Delivery) -> Fut,
+    Fut: Future<Output = Result<Outcomes, HandlerError>>,
+{
+    let mut outcomes = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        outcomes.push(match handler(delivery).await {
+            Ok(Outcomes::All(outcome)) => outcome,
+            Ok(Outcomes::Each(mut each)) => each.pop().unwrap_or(Outcome::Ack),
+            Err(error) => Outcome::retry(error.chain()),
+        });
+    }
+    outcomes
+}
+
+#[cfg(feature = "local")]
+pub use crate::test_kit::run as run_test;
+
+/// Runs the application. `package` is the cargo package of `ifc::main!()`.
+#[cfg(feature = "local")]
+pub fn main(package: &str) -> std::process::ExitCode {
+    ifc_local::entry::main(package)
+}

@@ -1,0 +1,278 @@
+//! What event handlers take and return.
+
+use ifc_runtime::{Delivery, HandlerError, Outcome, TraceContext};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::time::SystemTime;
+
+/// An event with its metadata.
+#[derive(Clone, Debug)]
+pub struct Event<T> {
+    /// Stable across redeliveries of the same event: what idempotence is keyed by.
+    pub id: String,
+    /// The resource it comes from.
+    pub source: String,
+    /// What sort of event: `queue.message`, `schedule`.
+    pub kind: &'static str,
+    /// Which delivery of this event this is, from 1.
+    pub attempt: u32,
+    /// When the event came to be; for a schedule, when it was due.
+    pub time: SystemTime,
+    /// What the sender attached.
+    pub attributes: BTreeMap<String, String>,
+    /// The group of a fifo message.
+    pub group: Option<String>,
+    /// W3C trace context.
+    pub trace: TraceContext,
+    /// What was sent.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned> Event<T> {
+    fn decode(delivery: Delivery) -> Result<Event<T>, String> {
+        let body = body(&delivery)?;
+        Ok(Event {
+            id: delivery.id,
+            source: delivery.source,
+            kind: delivery.kind,
+            attempt: delivery.attempt,
+            time: delivery.time,
+            attributes: delivery.attributes,
+            group: delivery.group,
+            trace: delivery.trace,
+            body,
+        })
+    }
+}
+
+fn body<T: DeserializeOwned>(delivery: &Delivery) -> Result<T, String> {
+    serde_json::from_slice(&delivery.body).map_err(|error| {
+        let name = std::any::type_name::<T>();
+        format!("the body is not a `{name}`: {error}")
+    })
+}
+
+/// Several events of one source, handed over together.
+///
+/// The handler answers with one [`Outcome`] per event, in order (`Vec<Outcome>`), or with one
+/// result for all of them.
+#[derive(Clone, Debug)]
+pub struct Batch<T>(
+    /// The events.
+    pub Vec<Event<T>>,
+);
+
+impl<T> std::ops::Deref for Batch<T> {
+    type Target = [Event<T>];
+
+    fn deref(&self) -> &[Event<T>] {
+        &self.0
+    }
+}
+
+impl<T> IntoIterator for Batch<T> {
+    type Item = Event<T>;
+    type IntoIter = std::vec::IntoIter<Event<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// One call of a handler: its argument, and which deliveries it is about.
+pub struct Portion<A> {
+    argument: A,
+    positions: Vec<usize>,
+}
+
+/// What the first argument of an event handler can be, for events with bodies of type `M`.
+#[diagnostic::on_unimplemented(
+    message = "the events of this source have bodies of type `{M}`, not `{Self}`",
+    label = "take `{M}`, `Event<{M}>` or `Batch<{M}>`"
+)]
+pub trait Receive<M>: Sized {
+    /// Splits deliveries into calls. A delivery that cannot be decoded gets its outcome at once.
+    fn portions(
+        deliveries: Vec<Delivery>,
+        refused: &mut dyn FnMut(usize, String),
+    ) -> Vec<Portion<Self>>;
+}
+
+fn singles<A>(
+    deliveries: Vec<Delivery>,
+    refused: &mut dyn FnMut(usize, String),
+    decode: impl Fn(Delivery) -> Result<A, String>,
+) -> Vec<Portion<A>> {
+    let mut portions = Vec::with_capacity(deliveries.len());
+    for (position, delivery) in deliveries.into_iter().enumerate() {
+        match decode(delivery) {
+            Ok(argument) => portions.push(Portion {
+                argument,
+                positions: vec![position],
+            }),
+            Err(reason) => refused(position, reason),
+        }
+    }
+    portions
+}
+
+impl<M: DeserializeOwned> Receive<M> for M {
+    fn portions(
+        deliveries: Vec<Delivery>,
+        refused: &mut dyn FnMut(usize, String),
+    ) -> Vec<Portion<Self>> {
+        singles(deliveries, refused, |delivery| body(&delivery))
+    }
+}
+
+impl<M: DeserializeOwned> Receive<M> for Event<M> {
+    fn portions(
+        deliveries: Vec<Delivery>,
+        refused: &mut dyn FnMut(usize, String),
+    ) -> Vec<Portion<Self>> {
+        singles(deliveries, refused, Event::decode)
+    }
+}
+
+impl<M: DeserializeOwned> Receive<M> for Batch<M> {
+    fn portions(
+        deliveries: Vec<Delivery>,
+        refused: &mut dyn FnMut(usize, String),
+    ) -> Vec<Portion<Self>> {
+        let events = singles(deliveries, refused, Event::decode);
+        if events.is_empty() {
+            return Vec::new();
+        }
+        let positions = events.iter().flat_map(|e| e.positions.clone()).collect();
+        vec![Portion {
+            argument: Batch(events.into_iter().map(|event| event.argument).collect()),
+            positions,
+        }]
+    }
+}
+
+/// What a handler said: one outcome for all it was handed, or one for each.
+pub enum Outcomes {
+    /// For all.
+    All(Outcome),
+    /// For each, in order.
+    Each(Vec<Outcome>),
+}
+
+/// What an event handler can return.
+#[diagnostic::on_unimplemented(
+    message = "an event handler cannot return `{Self}`",
+    label = "return `()`, `Result<()>`, `Outcome` or, for a batch, `Vec<Outcome>`"
+)]
+pub trait IntoOutcomes {
+    /// The outcomes.
+    fn into_outcomes(self) -> Outcomes;
+}
+
+impl IntoOutcomes for () {
+    fn into_outcomes(self) -> Outcomes {
+        Outcomes::All(Outcome::Ack)
+    }
+}
+
+impl IntoOutcomes for Outcome {
+    fn into_outcomes(self) -> Outcomes {
+        Outcomes::All(self)
+    }
+}
+
+impl IntoOutcomes for Vec<Outcome> {
+    fn into_outcomes(self) -> Outcomes {
+        Outcomes::Each(self)
+    }
+}
+
+impl<T: IntoOutcomes, E: Display> IntoOutcomes for Result<T, E> {
+    fn into_outcomes(self) -> Outcomes {
+        match self {
+            Ok(value) => value.into_outcomes(),
+            Err(error) => Outcomes::All(Outcome::retry(format!("{error:#}"))),
+        }
+    }
+}
+
+/// Runs a handler over deliveries, one call after the other: the calls of a fifo group must not
+/// overtake each other, and after a failed one those behind it wait for their turn.
+pub async fn run<M, A, F, Fut>(deliveries: Vec<Delivery>, handler: F) -> Vec<Outcome>
+where
+    A: Receive<M>,
+    F: Fn(A) -> Fut,
+    Fut: Future<Output = Result<Outcomes, HandlerError>>,
+{
+    let groups: Vec<Option<String>> = deliveries.iter().map(|d| d.group.clone()).collect();
+    let mut outcomes = vec![Outcome::Ack; deliveries.len()];
+    let portions = A::portions(deliveries, &mut |position, reason| {
+        outcomes[position] = Outcome::DeadLetter { reason };
+    });
+    let mut blocked: Vec<String> = Vec::new();
+    for portion in portions {
+        let waits = |position: &usize| {
+            groups[*position]
+                .as_ref()
+                .is_some_and(|group| blocked.contains(group))
+        };
+        if portion.positions.iter().any(waits) {
+            for position in portion.positions {
+                outcomes[position] = Outcome::retry("an earlier message of its group failed");
+            }
+            continue;
+        }
+        let result = match handler(portion.argument).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => Outcomes::All(Outcome::retry(error.chain())),
+        };
+        let count = portion.positions.len();
+        let each = match result {
+            Outcomes::All(outcome) => vec![outcome; count],
+            Outcomes::Each(each) if each.len() == count => each,
+            Outcomes::Each(each) => {
+                let reason = format!(
+                    "the handler gave {} outcomes for {count} events: give one for each",
+                    each.len()
+                );
+                vec![Outcome::retry(reason); count]
+            }
+        };
+        for (position, outcome) in portion.positions.into_iter().zip(each) {
+            if let (Outcome::Retry { .. }, Some(group)) = (&outcome, &groups[position]) {
+                blocked.push(group.clone());
+            }
+            outcomes[position] = outcome;
+        }
+    }
+    outcomes
+}
+
+/// What a handler of a schedule can take.
+#[diagnostic::on_unimplemented(
+    message = "a handler of a schedule cannot take `{Self}`",
+    label = "take `Event<T>` for the due time and the input, or `State<T>`"
+)]
+pub trait FromSchedule: Sized {
+    /// Makes the argument.
+    fn from_schedule(
+        delivery: &Delivery,
+    ) -> impl Future<Output = Result<Self, HandlerError>> + Send;
+}
+
+impl<T: DeserializeOwned> FromSchedule for Event<T> {
+    async fn from_schedule(delivery: &Delivery) -> Result<Self, HandlerError> {
+        Event::decode(delivery.clone()).map_err(HandlerError::new)
+    }
+}
+
+/// What handlers other than routes can take behind their first argument.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot take `{Self}` here",
+    label = "behind the first argument a handler takes `State<T>`"
+)]
+pub trait FromInvocation: Sized {
+    /// Makes the argument.
+    fn from_invocation() -> impl Future<Output = Result<Self, HandlerError>> + Send;
+}

@@ -1,0 +1,11 @@
+//! What nearly every application file imports: `use ifc::prelude::*;`.
+
+pub use crate::axum::extract::{Form, Json, Path, Query};
+pub use crate::axum::http::{HeaderMap, StatusCode};
+pub use crate::axum::response::IntoResponse;
+pub use crate::{
+    Batch, Config, Cors, Event, HandlerError, HttpApi, Item, Outcome, Provide, Queue, Resource,
+    Result, Secret, State, Table, consumer, days, delete, function, get, hours, minutes, patch,
+    post, put, resource, schedule, seconds,
+};
+pub use serde::{Deserialize, Serialize};

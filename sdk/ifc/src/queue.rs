@@ -1,0 +1,434 @@
+//! Queue: messages with exactly one consumer.
+
+use crate::Undeclared;
+use crate::unit::unit_knobs;
+use ifc_manifest::format::Encoder;
+use ifc_manifest::kind::queue::{
+    self, BACKOFF, BATCH, ConsumerSpec, DELAY, LEASE, MAX_ATTEMPTS, MAX_CONCURRENCY, MAX_WAIT,
+    QueueSpec, RETENTION, SEND, SEND_BATCH_MAX,
+};
+use ifc_manifest::kind::unit::{TIMEOUT_ASYNC, TIMEOUT_DEFAULT, UnitSpec};
+use ifc_manifest::name;
+use ifc_manifest::size;
+use ifc_runtime::queue::{OutgoingMessage, Sent};
+use ifc_runtime::{BoxFuture, Environment, Error, ErrorKind, Grant, Invocation, Operation, Resource, grant};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+/// Messages of type `T`, delivered at least once to one consumer.
+///
+/// A standard queue promises no order. A [`fifo`](Queue::fifo) queue keeps the order within each
+/// group while one message of the group is in flight at a time; a message that fails blocks its
+/// group until it is acknowledged or dead-lettered.
+///
+/// A message that is not acknowledged comes again after a growing delay
+/// ([`backoff`](Queue::backoff)), at most [`max_attempts`](Queue::max_attempts) times; then it
+/// goes to the queue's dead-letter queue, where it is kept for at least 7 days with the reason.
+///
+/// ```
+/// # use ifc::prelude::*;
+/// #[derive(Serialize, Deserialize)]
+/// struct Letter {
+///     wish: String,
+/// }
+///
+/// #[resource]
+/// static LETTERS: Queue<Letter> = Queue::new("letters").lease(seconds(90)).max_attempts(8);
+///
+/// #[consumer(LETTERS)]
+/// async fn read(letter: Letter) -> Result<()> {
+///     println!("{}", letter.wish);
+///     Ok(())
+/// }
+/// ```
+pub struct Queue<T, R = Undeclared> {
+    name: &'static str,
+    spec: QueueSpec,
+    marker: PhantomData<fn() -> (T, R)>,
+}
+
+impl<T, R> Queue<T, R> {
+    /// A standard queue with the defaults: 4 days retention, 5 attempts, 10 s backoff growing to
+    /// 300 s, a lease of 1.5 × the consumer's time-out.
+    ///
+    /// # Panics
+    /// When the name is outside `[a-z][a-z0-9-]{0,31}`; in a static that is a compile error.
+    #[track_caller]
+    pub const fn new(name: &'static str) -> Self {
+        Queue {
+            name: name::resource(name),
+            spec: QueueSpec::DEFAULT,
+            marker: PhantomData,
+        }
+    }
+
+    /// Keeps the order within each group. Messages need a [`group`](Outgoing::group) and cannot be
+    /// delayed. Changing this later replaces the queue.
+    pub const fn fifo(mut self) -> Self {
+        self.spec.fifo = true;
+        self
+    }
+
+    /// How long a delivered message stays hidden before it counts as failed, 10 to 600 s. Must not
+    /// be shorter than the consumer's time-out.
+    ///
+    /// # Panics
+    /// Outside the range; in a static that is a compile error.
+    #[track_caller]
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.spec.lease = Some(LEASE.duration(lease));
+        self
+    }
+
+    /// How long a message that nobody takes is kept, 10 minutes to 7 days. Default 4 days.
+    ///
+    /// # Panics
+    /// Outside the range; in a static that is a compile error.
+    #[track_caller]
+    pub const fn retention(mut self, retention: Duration) -> Self {
+        self.spec.retention = RETENTION.duration(retention);
+        self
+    }
+
+    /// Deliveries before a message is dead-lettered, 5 to 100. Default 5.
+    ///
+    /// # Panics
+    /// Outside the range; in a static that is a compile error.
+    #[track_caller]
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.spec.retry.max_attempts = MAX_ATTEMPTS.number(attempts as u64) as u32;
+        self
+    }
+
+    /// Delay before the second delivery and the cap up to which it doubles, each 10 to 600 s.
+    /// Best effort, but never earlier than half of it.
+    ///
+    /// # Panics
+    /// Outside the range or when `min` is longer than `max`; in a static that is a compile error.
+    #[track_caller]
+    pub const fn backoff(mut self, min: Duration, max: Duration) -> Self {
+        self.spec.retry.min_backoff = BACKOFF.duration(min);
+        self.spec.retry.max_backoff = BACKOFF.duration(max);
+        assert!(
+            min.as_millis() <= max.as_millis(),
+            "the smallest backoff is longer than the largest"
+        );
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn __ifc_name(&self) -> &'static str {
+        self.name
+    }
+
+    #[doc(hidden)]
+    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
+        encoder
+            .text_entry("kind", "queue")
+            .text_entry("name", self.name)
+            .map_entry("config");
+        self.spec.encode(encoder);
+        encoder.end();
+    }
+}
+
+struct SendOperation;
+
+impl Operation for SendOperation {
+    const VERB: ifc_manifest::Verb = SEND;
+}
+
+impl<T: Serialize, R> Queue<T, R> {
+    /// Puts a message into the queue. Sent when awaited: `QUEUE.send(&message).await?`, with
+    /// options `QUEUE.send(&message).delay(minutes(5)).await?`.
+    ///
+    /// Returns the event's id once the message is durable. It is delivered at least once.
+    /// The body is JSON of at most 245,760 bytes, 65,536 with a delay.
+    ///
+    /// # Errors
+    /// `is_too_large` before anything is sent; `is_denied`; `is_throttled` after the retry budget
+    /// is spent. Options that contradict the queue's kind are of kind `Invalid`.
+    pub fn send(&self, message: &T) -> Outgoing
+    where
+        R: Resource,
+    {
+        Outgoing {
+            grant: grant::<R, SendOperation>(),
+            fifo: self.spec.fifo,
+            body: encode(message),
+            id: None,
+            attributes: BTreeMap::new(),
+            group: None,
+            delay: Duration::ZERO,
+        }
+    }
+
+    /// Puts up to 10 messages into the queue, each on its own: one result per message, in order.
+    ///
+    /// # Errors
+    /// The outer result fails when nothing was sent. As [`send`](Queue::send) for the inner ones.
+    pub async fn send_batch<'a>(
+        &self,
+        messages: impl IntoIterator<Item = &'a T>,
+    ) -> Result<Vec<Result<String, Error>>, Error>
+    where
+        R: Resource,
+        T: 'a,
+    {
+        let sends: Vec<Outgoing> = messages.into_iter().map(|message| self.send(message)).collect();
+        Outgoing::all(sends).await
+    }
+}
+
+fn encode(message: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(message).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "the message has no JSON form").caused_by(error)
+    })
+}
+
+/// A message about to be sent; awaiting it sends.
+#[must_use = "the message is sent when this is awaited"]
+pub struct Outgoing {
+    grant: &'static Grant,
+    fifo: bool,
+    body: Result<Vec<u8>, Error>,
+    id: Option<String>,
+    attributes: BTreeMap<String, String>,
+    group: Option<String>,
+    delay: Duration,
+}
+
+impl Outgoing {
+    /// Delivers it not earlier than this, at most 15 minutes from now. Standard queues only.
+    pub fn delay(mut self, delay: Duration) -> Outgoing {
+        self.delay = delay;
+        self
+    }
+
+    /// The group whose order a fifo queue keeps: at most 128 ASCII characters.
+    pub fn group(mut self, group: impl Into<String>) -> Outgoing {
+        self.group = Some(group.into());
+        self
+    }
+
+    /// The event's id, by which a consumer can tell that it has seen it: at most 128 ASCII
+    /// characters. Made by the provider when not given. It does not suppress duplicates.
+    pub fn id(mut self, id: impl Into<String>) -> Outgoing {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Attaches an attribute: at most 10, keys of at most 64 of `a-z 0-9 _ . -`, values of at most
+    /// 1,024 bytes, together 8 KiB.
+    pub fn attribute(mut self, key: impl Into<String>, value: impl Into<String>) -> Outgoing {
+        self.attributes.insert(key.into(), value.into());
+        self
+    }
+
+    /// Sends several messages of one queue together, each with its own options.
+    ///
+    /// # Errors
+    /// As [`Queue::send_batch`].
+    pub async fn all(sends: Vec<Outgoing>) -> Result<Vec<Result<String, Error>>, Error> {
+        let Some(first) = sends.first() else {
+            return Ok(Vec::new());
+        };
+        let target = first.grant.target();
+        if sends.len() > SEND_BATCH_MAX {
+            let message = format!(
+                "{} messages in one batch, the limit is {SEND_BATCH_MAX}",
+                sends.len()
+            );
+            return Err(Error::new(ErrorKind::TooLarge, message).on(target, SEND));
+        }
+        if sends.iter().any(|send| send.grant.target() != target) {
+            let message = "the messages of one batch belong to one queue";
+            return Err(Error::new(ErrorKind::Invalid, message).on(target, SEND));
+        }
+        let mut messages = Vec::new();
+        let mut results: Vec<Option<Error>> = Vec::new();
+        for send in sends {
+            match send.checked() {
+                Ok(message) => {
+                    messages.push(message);
+                    results.push(None);
+                }
+                Err(error) => results.push(Some(error.on(target, SEND))),
+            }
+        }
+        if messages.is_empty() {
+            return Ok(results.into_iter().flatten().map(Err).collect());
+        }
+        let environment = Environment::current().map_err(|error| error.on(target, SEND))?;
+        let mut sent = environment.provider.send(target, messages).await?.into_iter();
+        Ok(results
+            .into_iter()
+            .map(|refused| match refused {
+                Some(error) => Err(error),
+                None => sent.next().map_or_else(
+                    || Err(Error::new(ErrorKind::Malformed, "the provider gave no result for a message").on(target, SEND)),
+                    |result| result.map(|Sent { id }| id),
+                ),
+            })
+            .collect())
+    }
+
+    /// The message, or why the contract does not allow it.
+    fn checked(self) -> Result<OutgoingMessage, Error> {
+        let body = self.body?;
+        let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
+        if body.len() > size::ASYNC_BODY_BYTES_MAX {
+            return Err(too_large("the body", body.len(), size::ASYNC_BODY_BYTES_MAX));
+        }
+        if !self.delay.is_zero() {
+            if self.fifo {
+                return invalid("a fifo queue delivers in order, so a message cannot be delayed: use a standard queue, or a schedule".into());
+            }
+            if self.delay > Duration::from_secs(DELAY.max) {
+                return invalid(format!("a delay of {} s: {}", self.delay.as_secs(), DELAY.message));
+            }
+            if body.len() > size::DELAYED_BODY_BYTES_MAX {
+                return Err(too_large("the body of a delayed message", body.len(), size::DELAYED_BODY_BYTES_MAX));
+            }
+        }
+        match (&self.group, self.fifo) {
+            (None, true) => return invalid("a fifo queue needs a group: `.send(&m).group(\"…\")`".into()),
+            (Some(_), false) => return invalid("a standard queue has no groups: declare it with `.fifo()`".into()),
+            _ => {}
+        }
+        for (what, text) in [("id", &self.id), ("group", &self.group)] {
+            if let Some(text) = text
+                && (text.is_empty() || text.len() > queue::ID_BYTES_MAX || !text.bytes().all(|b| b.is_ascii_graphic()))
+            {
+                return invalid(format!("the {what} `{text}` is not 1 to {} visible ASCII characters", queue::ID_BYTES_MAX));
+            }
+        }
+        check_attributes(&self.attributes)?;
+        Ok(OutgoingMessage {
+            id: self.id,
+            body,
+            attributes: self.attributes,
+            group: self.group,
+            delay: self.delay,
+            trace: Invocation::trace(),
+        })
+    }
+}
+
+fn too_large(what: &str, bytes: usize, limit: usize) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("{what} has {bytes} bytes, the limit is {limit}: put it into a bucket and send its key"),
+    )
+}
+
+fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Error> {
+    if attributes.len() > size::ATTRIBUTES_MAX {
+        let message = format!("{} attributes, the limit is {}", attributes.len(), size::ATTRIBUTES_MAX);
+        return Err(Error::new(ErrorKind::TooLarge, message));
+    }
+    let mut total = 0;
+    for (key, value) in attributes {
+        let valid = !key.is_empty()
+            && key.len() <= size::ATTRIBUTE_KEY_BYTES_MAX
+            && key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-'));
+        if !valid {
+            let message = format!("the attribute key `{key}` is not 1 to {} of a-z 0-9 _ . -", size::ATTRIBUTE_KEY_BYTES_MAX);
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        if value.len() > size::ATTRIBUTE_VALUE_BYTES_MAX {
+            return Err(too_large(&format!("the attribute `{key}`"), value.len(), size::ATTRIBUTE_VALUE_BYTES_MAX));
+        }
+        total += key.len() + value.len();
+    }
+    if total > size::ATTRIBUTES_BYTES_MAX {
+        return Err(too_large("all attributes together", total, size::ATTRIBUTES_BYTES_MAX));
+    }
+    Ok(())
+}
+
+impl IntoFuture for Outgoing {
+    type Output = Result<String, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let target = self.grant.target();
+            let mut results = Outgoing::all(vec![self]).await?;
+            results.pop().unwrap_or_else(|| {
+                Err(Error::new(ErrorKind::Malformed, "the provider gave no result for a message").on(target, SEND))
+            })
+        })
+    }
+}
+
+/// What `#[consumer]` accepts.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be consumed",
+    label = "#[consumer] takes a queue"
+)]
+pub trait Consumable {
+    type Body: DeserializeOwned + std::marker::Send;
+    const OPTIONS: ConsumerOptions;
+}
+
+impl<T: DeserializeOwned + std::marker::Send, R> Consumable for Queue<T, R> {
+    type Body = T;
+    const OPTIONS: ConsumerOptions = ConsumerOptions {
+        consumer: ConsumerSpec::DEFAULT,
+        unit: UnitSpec::new(TIMEOUT_DEFAULT),
+    };
+}
+
+/// The knobs of `#[consumer]`.
+#[derive(Clone, Copy)]
+pub struct ConsumerOptions {
+    consumer: ConsumerSpec,
+    unit: UnitSpec,
+}
+
+impl ConsumerOptions {
+    unit_knobs!(TIMEOUT_ASYNC, unit);
+
+    /// Most messages handed to one invocation, 1 to 10. Default 1. A hint: fewer may come.
+    ///
+    /// # Panics
+    /// Outside the range; in a constant that is a compile error.
+    #[track_caller]
+    pub const fn batch(mut self, messages: u32) -> Self {
+        self.consumer.batch = BATCH.number(messages as u64) as u32;
+        self
+    }
+
+    /// How long a batch may wait to fill, at most 5 s. Default 0. Only AWS waits.
+    ///
+    /// # Panics
+    /// Outside the range; in a constant that is a compile error.
+    #[track_caller]
+    pub const fn max_wait(mut self, wait: Duration) -> Self {
+        self.consumer.max_wait = MAX_WAIT.duration(wait);
+        self
+    }
+
+    /// Invocations at a time, 2 to 1,000. Default 100.
+    ///
+    /// # Panics
+    /// Outside the range; in a constant that is a compile error.
+    #[track_caller]
+    pub const fn max_concurrency(mut self, invocations: u32) -> Self {
+        self.consumer.max_concurrency = MAX_CONCURRENCY.number(invocations as u64) as u32;
+        self
+    }
+
+    /// Writes the edge's knobs, closes the trigger and writes the unit.
+    #[doc(hidden)]
+    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
+        self.consumer.encode(encoder);
+        encoder.end();
+        self.unit.encode(encoder);
+    }
+}

@@ -1,0 +1,96 @@
+//! Secret: a value that is never printed.
+
+use crate::Undeclared;
+use ifc_manifest::format::Encoder;
+use ifc_manifest::kind::Retention;
+use ifc_manifest::kind::secret::{Charset, GENERATED_LENGTH, READ, SecretSpec};
+use ifc_manifest::name;
+use ifc_runtime::secret::SecretValue;
+use ifc_runtime::{Environment, Error, Operation, Resource, grant};
+use std::marker::PhantomData;
+
+/// A secret: at most 24 KiB, set out of band with `ifc secret set`, in no manifest, plan, state,
+/// log, error or environment variable.
+///
+/// ```
+/// # use ifc::prelude::*;
+/// #[resource]
+/// static PAYMENT_KEY: Secret = Secret::new("payment-key");
+///
+/// # async fn pay() -> Result<()> {
+/// let key = PAYMENT_KEY.get().await?;
+/// let header = format!("Bearer {}", key.expose()?);
+/// # let _ = header; Ok(()) }
+/// ```
+pub struct Secret<R = Undeclared> {
+    name: &'static str,
+    spec: SecretSpec,
+    marker: PhantomData<fn() -> R>,
+}
+
+impl<R> Secret<R> {
+    /// A secret that is set out of band and retained when its declaration goes away.
+    ///
+    /// # Panics
+    /// When the name is outside `[a-z][a-z0-9-]{0,31}`; in a static that is a compile error.
+    #[track_caller]
+    pub const fn new(name: &'static str) -> Self {
+        Secret {
+            name: name::resource(name),
+            spec: SecretSpec::DEFAULT,
+            marker: PhantomData,
+        }
+    }
+
+    /// Made once, at random, when there is no value: 8 to 1,024 characters of `charset`.
+    ///
+    /// # Panics
+    /// Outside the range; in a static that is a compile error.
+    #[track_caller]
+    pub const fn generated(mut self, length: u32, charset: Charset) -> Self {
+        self.spec.generated = Some((GENERATED_LENGTH.number(length as u64) as u32, charset));
+        self
+    }
+
+    /// What becomes of the value when the declaration goes away. Default `Retain`.
+    pub const fn retention(mut self, retention: Retention) -> Self {
+        self.spec.retention = retention;
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn __ifc_name(&self) -> &'static str {
+        self.name
+    }
+
+    #[doc(hidden)]
+    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
+        encoder
+            .text_entry("kind", "secret")
+            .text_entry("name", self.name)
+            .map_entry("config");
+        self.spec.encode(encoder);
+        encoder.end();
+    }
+}
+
+struct ReadOperation;
+
+impl Operation for ReadOperation {
+    const VERB: ifc_manifest::Verb = READ;
+}
+
+impl<R> Secret<R> {
+    /// The current value. A provider may serve it from memory for at most 300 s.
+    ///
+    /// # Errors
+    /// Of kind `NotReady` when no value has been set; `is_denied`.
+    pub async fn get(&self) -> Result<SecretValue, Error>
+    where
+        R: Resource,
+    {
+        let target = grant::<R, ReadOperation>().target();
+        let environment = Environment::current().map_err(|error| error.on(target, READ))?;
+        environment.provider.read_secret(target).await
+    }
+}

@@ -1,0 +1,84 @@
+//! What the contract asks of an item before it goes to a provider.
+
+use ifc_manifest::kind::table::{INTEGER_MAX, ItemSchema};
+use ifc_manifest::size::ITEM_BYTES_MAX;
+use ifc_runtime::table::Item;
+use ifc_runtime::{Error, ErrorKind};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The stored form of `item`.
+pub(super) fn stored(item: &impl Serialize) -> Result<Item, Error> {
+    match serde_json::to_value(item) {
+        Ok(Value::Object(item)) => {
+            for (name, value) in &item {
+                portable(name, value)?;
+            }
+            size(&item)?;
+            Ok(item)
+        }
+        Ok(_) => Err(Error::new(
+            ErrorKind::Invalid,
+            "the item does not serialize as a map of attributes",
+        )),
+        Err(error) => {
+            Err(Error::new(ErrorKind::Invalid, "the item has no JSON form").caused_by(error))
+        }
+    }
+}
+
+/// Refuses numbers that some provider would round.
+pub(super) fn portable(attribute: &str, value: &Value) -> Result<(), Error> {
+    match value {
+        Value::Number(number) if !number.is_f64() => {
+            let exact = number
+                .as_i64()
+                .is_some_and(|n| (-INTEGER_MAX..=INTEGER_MAX).contains(&n));
+            if exact {
+                return Ok(());
+            }
+            Err(Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "the attribute `{attribute}` is {number}: integers beyond ±(2^53 − 1) are not \
+                     portable, store it as text"
+                ),
+            ))
+        }
+        Value::Array(list) => list.iter().try_for_each(|value| portable(attribute, value)),
+        Value::Object(map) => map.values().try_for_each(|value| portable(attribute, value)),
+        _ => Ok(()),
+    }
+}
+
+/// Counts bytes without keeping them.
+struct Count(usize);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn size(item: &Item) -> Result<(), Error> {
+    let mut count = Count(0);
+    // Counting cannot fail and the item was made by serde_json.
+    let _ = serde_json::to_writer(&mut count, item);
+    if count.0 <= ITEM_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::TooLarge,
+        format!("the item has {} bytes, the limit is {ITEM_BYTES_MAX}", count.0),
+    ))
+}
+
+/// Whether `attribute` is part of the table's key.
+pub(super) fn is_key(schema: &ItemSchema, attribute: &str) -> bool {
+    schema.key.name == attribute || schema.sort.is_some_and(|sort| sort.name == attribute)
+}

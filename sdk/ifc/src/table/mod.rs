@@ -1,0 +1,243 @@
+//! Table: items by key.
+
+mod check;
+mod expression;
+mod item;
+mod operation;
+
+pub use expression::{Attribute, Condition, IntoAttribute};
+pub use item::{
+    Index, IndexAttribute, Item, KeyAttribute, KeyOf, NoSortKey, SortAttribute, TtlAttribute, VersionAttribute,
+};
+pub use operation::{BatchGet, Cursor, Delete, Get, Page, Put, Query, Update};
+
+use crate::Undeclared;
+use ifc_manifest::Verb;
+use ifc_manifest::format::Encoder;
+use ifc_manifest::kind::Retention;
+use ifc_manifest::kind::table::{
+    self as kind, BATCH_GET, DELETE, GET, PUT, QUERY, TableKnobs, UPDATE,
+};
+use ifc_manifest::name;
+use ifc_runtime::{Operation, Resource, grant};
+use std::marker::PhantomData;
+
+/// Items of type `T`, found by their key.
+///
+/// Key, indexes, expiry and version are fields of the item: see the derive macro
+/// [`Item`](derive@crate::Item). Writes of one item are atomic; reads are strongly consistent
+/// unless asked otherwise; reads of an index may be some time behind.
+///
+/// An expired item is invisible to every operation from its expiry on.
+///
+/// ```
+/// # use ifc::prelude::*;
+/// #[derive(Serialize, Deserialize, Item)]
+/// struct Order {
+///     #[item(key)]
+///     id: String,
+///     #[item(index = "by-customer")]
+///     customer: String,
+///     status: String,
+///     total_cents: u64,
+/// }
+///
+/// #[resource]
+/// static ORDERS: Table<Order> = Table::new("orders");
+///
+/// # async fn example(order: Order) -> Result<()> {
+/// ORDERS.put(&order).if_not_exists().await?;
+/// let order = ORDERS.get("o-1").await?;
+/// ORDERS
+///     .update("o-1")
+///     .set(Order::STATUS, "paid")
+///     .when(Order::STATUS.eq("new"))
+///     .await?;
+/// let page = ORDERS.query_index(Order::BY_CUSTOMER, "ada").limit(20).await?;
+/// # let _ = (order, page); Ok(()) }
+/// ```
+pub struct Table<T, R = Undeclared> {
+    name: &'static str,
+    knobs: TableKnobs,
+    marker: PhantomData<fn() -> (T, R)>,
+}
+
+impl<T, R> Table<T, R> {
+    /// A table whose items are retained when its declaration goes away.
+    ///
+    /// # Panics
+    /// When the name is outside `[a-z][a-z0-9-]{0,31}`; in a static that is a compile error.
+    #[track_caller]
+    pub const fn new(name: &'static str) -> Self {
+        Table {
+            name: name::resource(name),
+            knobs: TableKnobs::DEFAULT,
+            marker: PhantomData,
+        }
+    }
+
+    /// Whether the provider can restore the table to any moment of the last days. Default: only in
+    /// stage `prod`.
+    pub const fn point_in_time_recovery(mut self, on: bool) -> Self {
+        self.knobs.point_in_time_recovery = Some(on);
+        self
+    }
+
+    /// Gives the table a database of its own where the provider would share one (GCP). Cannot be
+    /// changed later.
+    pub const fn isolated(mut self) -> Self {
+        self.knobs.isolated = true;
+        self
+    }
+
+    /// What becomes of the items when the declaration goes away. Default `Retain`.
+    pub const fn retention(mut self, retention: Retention) -> Self {
+        self.knobs.retention = retention;
+        self
+    }
+
+    #[doc(hidden)]
+    pub const fn __ifc_name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<T: Item, R> Table<T, R> {
+    #[doc(hidden)]
+    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
+        encoder
+            .text_entry("kind", "table")
+            .text_entry("name", self.name)
+            .map_entry("config");
+        self.knobs.encode(&T::SCHEMA, encoder);
+        encoder.end();
+    }
+}
+
+macro_rules! operations {
+    ($($name:ident = $verb:ident;)*) => {
+        $(
+            struct $name;
+
+            impl Operation for $name {
+                const VERB: Verb = $verb;
+            }
+        )*
+    };
+}
+
+operations! {
+    GetOperation = GET;
+    BatchGetOperation = BATCH_GET;
+    PutOperation = PUT;
+    UpdateOperation = UPDATE;
+    DeleteOperation = DELETE;
+    QueryOperation = QUERY;
+}
+
+// `R: Resource` stands on the methods, not on the impl: only then does the compiler show that
+// trait's own message for a table that was not declared with `#[resource]`.
+impl<T: Item, R> Table<T, R> {
+    /// The item under `key`, or `None`. The key is the partition key, or `(partition, sort)` for
+    /// items with a sort key. Strongly consistent; [`eventual`](Get::eventual) is cheaper.
+    ///
+    /// # Errors
+    /// Of kind `Invalid` for an empty or too long key, `Malformed` when the stored item is not a
+    /// `T`; `is_denied`; `is_throttled` after the retry budget is spent.
+    pub fn get<'a>(&self, key: KeyOf<'a, T>) -> Get<T>
+    where
+        R: Resource,
+    {
+        Get::new(grant::<R, GetOperation>(), key)
+    }
+
+    /// The items under up to 100 keys, those that exist, in the order of the keys.
+    ///
+    /// # Errors
+    /// As [`get`](Table::get); of kind `TooLarge` for more than 100 keys.
+    pub fn batch_get<'a>(&self, keys: impl IntoIterator<Item = KeyOf<'a, T>>) -> BatchGet<T>
+    where
+        R: Resource,
+    {
+        BatchGet::new(grant::<R, BatchGetOperation>(), keys)
+    }
+
+    /// Writes `item`, replacing what is under its key. Durable when it returns.
+    ///
+    /// An item type with a `#[item(version)]` field is written only if the stored version is the
+    /// one in `item` (0: nothing is stored), and with the next version: two writers that read the
+    /// same item cannot both succeed. See [`Put::overwrite`].
+    ///
+    /// # Errors
+    /// `is_conflict` when a condition does not hold; `is_too_large` above 380 KiB, before anything
+    /// is sent; of kind `Invalid` for values without a portable form: integers beyond ±(2^53 − 1),
+    /// empty keys.
+    pub fn put(&self, item: &T) -> Put
+    where
+        R: Resource,
+    {
+        Put::new(grant::<R, PutOperation>(), item)
+    }
+
+    /// Changes attributes of the item under `key`, up to 10 at once, and returns the item as it
+    /// then is. Raises the version of an item type that has one.
+    ///
+    /// # Errors
+    /// `is_not_found` when there is no item, `is_conflict` when a condition does not hold; of kind
+    /// `Invalid` for a change of a key attribute.
+    pub fn update<'a>(&self, key: KeyOf<'a, T>) -> Update<T>
+    where
+        R: Resource,
+    {
+        Update::new(grant::<R, UpdateOperation>(), key)
+    }
+
+    /// Removes the item under `key`. Without a condition it succeeds when there is none.
+    ///
+    /// # Errors
+    /// `is_conflict` when a condition does not hold.
+    pub fn delete<'a>(&self, key: KeyOf<'a, T>) -> Delete<T>
+    where
+        R: Resource,
+    {
+        Delete::new(grant::<R, DeleteOperation>(), key)
+    }
+
+    /// Items of one partition in order of their sort keys, page by page.
+    ///
+    /// # Errors
+    /// Of kind `Invalid` for a limit outside 1 to 1,000 or a cursor of another query.
+    pub fn query<'a>(
+        &self,
+        partition: <T::Partition as KeyAttribute>::Ref<'a>,
+    ) -> Query<T, T::Sort>
+    where
+        R: Resource,
+    {
+        Query::new::<T::Partition>(grant::<R, QueryOperation>(), None, partition)
+    }
+
+    /// Items of one partition of an index, page by page: `query_index(Order::BY_CUSTOMER, "ada")`.
+    /// May be some time behind the table.
+    ///
+    /// # Errors
+    /// As [`query`](Table::query); of kind `NotReady` while the index is being built.
+    pub fn query_index<'a, P: KeyAttribute, S>(
+        &self,
+        index: Index<T, P, S>,
+        partition: P::Ref<'a>,
+    ) -> Query<T, S>
+    where
+        R: Resource,
+    {
+        Query::new::<P>(grant::<R, QueryOperation>(), Some(index.name()), partition)
+    }
+}
+
+/// The longest key attribute that `position` allows.
+fn key_bytes_max(sort: bool) -> usize {
+    match sort {
+        true => kind::SORT_KEY_BYTES_MAX,
+        false => kind::KEY_BYTES_MAX,
+    }
+}
