@@ -1,1 +1,60 @@
-//! Reads the graph of an ifc application out of its compiled artifact.
+//! Reads the graph of an `ifc` application out of its compiled artifact.
+//!
+//! [`cargo`] finds the application and builds it, [`artifact`] reads the records that declarations
+//! left in the build's output, [`analyze`] joins them into a graph. Nothing of the user's program is
+//! run. This crate knows no provider and prints nothing itself; the compiler's own messages go to
+//! standard error as they come.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod artifact;
+pub mod cargo;
+
+mod unlinked;
+
+pub use artifact::ArtifactError;
+pub use cargo::{Built, CargoError, Features, Library, Project, Selection};
+
+use ifc_graph::diagnostics::unreadable_record;
+use ifc_graph::{Diagnostic, Graph};
+
+/// What an artifact says about its application.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// What is declared.
+    pub graph: Graph,
+    /// What is wrong with it. The graph may be acted upon when none of them is an error.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Analysis {
+    /// Whether the graph may be acted upon.
+    pub fn is_valid(&self) -> bool {
+        !self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Reads what a build produced.
+///
+/// # Errors
+/// When a file of the build cannot be read as what it should be. What is wrong with the
+/// declarations themselves is in the analysis.
+pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
+    let records = artifact::executable_records(&built.executable)?;
+    let mut descriptors = Vec::new();
+    let mut diagnostics = Vec::new();
+    for record in &records {
+        match &record.descriptor {
+            Ok(descriptor) => descriptors.push(descriptor.clone()),
+            Err(error) => diagnostics.push(unreadable_record::finding(error)),
+        }
+    }
+    let (graph, findings) = ifc_graph::build(&descriptors);
+    diagnostics.extend(unlinked::find(
+        built,
+        &records,
+        graph.application.span.as_ref(),
+    )?);
+    diagnostics.extend(findings);
+    Ok(Analysis { graph, diagnostics })
+}

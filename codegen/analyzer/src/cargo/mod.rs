@@ -1,0 +1,122 @@
+//! The only place that talks to cargo: which program is the application, and building it.
+//!
+//! The build is the user's own: same profile, flags, target directory and lock file as when they
+//! run `cargo build` themselves, so neither invalidates the other's cache.
+
+mod build;
+mod error;
+mod select;
+
+pub use build::{Built, Library};
+pub use error::{Candidate, CargoError};
+
+use cargo_metadata::Metadata;
+use cargo_metadata::PackageId;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Which program of which directory, built how.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// A directory inside the package or workspace.
+    pub directory: PathBuf,
+    /// The package, when the directory does not settle it.
+    pub package: Option<String>,
+    /// The binary, when the package does not settle it.
+    pub binary: Option<String>,
+    /// Whether to use the release profile.
+    pub release: bool,
+    /// Cargo features.
+    pub features: Features,
+    /// What to tell cargo about colours: `always`, `never` or `auto`.
+    pub color: Option<String>,
+}
+
+/// Cargo features of the application's package.
+#[derive(Clone, Debug, Default)]
+pub struct Features {
+    /// Features to enable.
+    pub enable: Vec<String>,
+    /// Leave out the default ones.
+    pub no_default: bool,
+}
+
+/// A program that was found, not yet built.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The directory that the spans of workspace members are relative to.
+    pub workspace_root: PathBuf,
+    /// Where the package's `Cargo.toml` stands.
+    pub package_root: PathBuf,
+    /// Where cargo puts its output.
+    pub target_directory: PathBuf,
+    /// The package.
+    pub package: String,
+    /// The binary.
+    pub binary: String,
+    /// The newest Rust version that the package says it needs, if it says so.
+    pub rust_version: Option<String>,
+    selection: Selection,
+    package_id: PackageId,
+    metadata: Box<Metadata>,
+}
+
+impl Project {
+    /// Finds the program that `selection` means.
+    ///
+    /// # Errors
+    /// When there is no package, no such package or binary, or more than one that could be meant.
+    pub fn find(selection: &Selection) -> Result<Project, CargoError> {
+        select::find(selection)
+    }
+
+    /// Directories whose files make the program: those of its package and of every local package
+    /// that it depends on, sorted.
+    pub fn source_roots(&self) -> Vec<PathBuf> {
+        let mut roots: Vec<PathBuf> = select::closure(&self.metadata, &self.package_id)
+            .into_keys()
+            .map(|id| &self.metadata[id])
+            .filter(|package| package.source.is_none())
+            .filter_map(|package| package.manifest_path.parent())
+            .map(|root| root.as_std_path().to_owned())
+            .collect();
+        roots.sort();
+        roots.dedup();
+        roots
+    }
+
+    /// Builds the program. The compiler's messages go to standard error as they come.
+    ///
+    /// # Errors
+    /// When it does not compile, or cargo cannot be run.
+    pub fn build(&self) -> Result<Built, CargoError> {
+        build::build(self)
+    }
+}
+
+/// The cargo that started us, or the one on the path.
+pub fn program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The arguments for cargo that choose features.
+fn feature_arguments(features: &Features) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if features.no_default {
+        arguments.push("--no-default-features".to_owned());
+    }
+    if !features.enable.is_empty() {
+        arguments.push("--features".to_owned());
+        arguments.push(features.enable.join(","));
+    }
+    arguments
+}
+
+/// `directory` as it is, or the current one when it is empty.
+fn working_directory(directory: &Path) -> &Path {
+    if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    }
+}
