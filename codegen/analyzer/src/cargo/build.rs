@@ -47,6 +47,9 @@ pub(super) fn build(project: &Project) -> Result<Built, CargoError> {
     if project.selection.release {
         command.arg("--release");
     }
+    if let Some(directory) = &project.selection.target_directory {
+        command.arg("--target-dir").arg(directory);
+    }
     if let Some(color) = &project.selection.color {
         command.args(["--color", color]);
     }

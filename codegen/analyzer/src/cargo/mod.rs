@@ -28,6 +28,8 @@ pub struct Selection {
     pub release: bool,
     /// Cargo features.
     pub features: Features,
+    /// Where to build instead of the user's own target directory.
+    pub target_directory: Option<PathBuf>,
     /// What to tell cargo about colours: `always`, `never` or `auto`.
     pub color: Option<String>,
 }

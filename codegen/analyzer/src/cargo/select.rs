@@ -17,7 +17,10 @@ pub(super) fn find(selection: &Selection) -> Result<Project, CargoError> {
             Some(root) => root.as_std_path().to_owned(),
             None => selection.directory.clone(),
         },
-        target_directory: metadata.target_directory.as_std_path().to_owned(),
+        target_directory: match &selection.target_directory {
+            Some(directory) => directory.clone(),
+            None => metadata.target_directory.as_std_path().to_owned(),
+        },
         package: package.name.to_string(),
         binary,
         rust_version: package.rust_version.as_ref().map(ToString::to_string),
