@@ -64,11 +64,7 @@ impl Workspace {
 
     fn analyze(&self, selection: &Selection) -> Analysis {
         let built = Project::find(selection).unwrap().build().unwrap();
-        assert!(
-            built
-                .executable
-                .starts_with(target_directory(self.directory.path()))
-        );
+        assert!(built.executable.starts_with(self.target_directory()));
         analyze(&built).unwrap()
     }
 }
