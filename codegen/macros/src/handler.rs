@@ -67,6 +67,20 @@ impl Handler {
             .collect()
     }
 
+    /// The return type as a generic argument, so that a type which cannot be returned is an error
+    /// at the user's own token. An opaque type cannot be named: it is left to inference.
+    pub(crate) fn returned(&self) -> TokenStream {
+        let opaque = self
+            .returns
+            .clone()
+            .into_iter()
+            .any(|token| token.to_string() == "impl");
+        match opaque {
+            true => quote!(_),
+            false => self.returns.clone(),
+        }
+    }
+
     /// The function itself and, beside it, `body` in a scope of its own.
     pub(crate) fn with(&self, body: &TokenStream) -> TokenStream {
         let item = &self.item;
@@ -142,7 +156,8 @@ pub(crate) fn function(arguments: TokenStream, item: TokenStream) -> syn::Result
         false => quote!(#name(argument #(, #variables)*)),
     };
     let returns = &handler.returns;
-    let reply = quote_spanned!(handler.item.sig.output.span()=> ::ifc::__private::into_reply);
+    let returned = handler.returned();
+    let reply = quote!(::ifc::__private::into_reply::<#returned>);
     let decode = quote_spanned!(argument_span=> ::ifc::__private::argument::<#argument>);
     let package = names::package();
     let visibility = &handler.item.vis;
@@ -274,7 +289,8 @@ pub(crate) fn source(
             _, _,
         >
     };
-    let outcome = quote_spanned!(handler.item.sig.output.span()=> ::ifc::__private::into_outcomes);
+    let returned = handler.returned();
+    let outcome = quote!(::ifc::__private::into_outcomes::<#returned>);
     let body = quote! {
         #statics
         fn thunk(

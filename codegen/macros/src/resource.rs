@@ -2,7 +2,7 @@
 
 use crate::{names, record};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, GenericArgument, ItemStatic, PathArguments, StaticMutability, Type};
 
@@ -44,7 +44,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<T
     let statics = record::statics(
         &known,
         &identifier,
-        &quote!(#identifier.__ifc_encode(&mut encoder);),
+        &quote_spanned!(handle.span()=> #identifier.__ifc_encode(&mut encoder);),
     );
     Ok(quote! {
         #(#conditions)*

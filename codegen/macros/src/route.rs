@@ -128,9 +128,8 @@ fn thunk(handler: &Handler) -> TokenStream {
         });
         variables.push(variable);
     }
-    let respond = quote_spanned! {handler.item.sig.output.span()=>
-        ::ifc::axum::response::IntoResponse::into_response
-    };
+    let returned = handler.returned();
+    let respond = quote!(::ifc::__private::respond::<#returned>);
     quote! {
         fn thunk(
             #[allow(unused_mut, unused_variables)] mut request: ::ifc::axum::extract::Request,

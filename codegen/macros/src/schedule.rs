@@ -31,7 +31,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<T
         &quote!(&delivery),
         &quote!(return ::core::result::Result::Err(error)),
     );
-    let outcome = quote_spanned!(handler.item.sig.output.span()=> ::ifc::__private::into_outcomes);
+    let returned = handler.returned();
+    let outcome = quote!(::ifc::__private::into_outcomes::<#returned>);
     let body = quote! {
         #statics
         fn thunk(

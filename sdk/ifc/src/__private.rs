@@ -43,6 +43,11 @@ pub fn rejected(rejection: impl IntoResponse) -> Response {
     rejection.into_response()
 }
 
+/// The reply that a route's handler gave.
+pub fn respond<T: IntoResponse>(value: T) -> Response {
+    value.into_response()
+}
+
 /// Makes an argument behind the first one.
 pub async fn from_invocation<T: FromInvocation>() -> Result<T, HandlerError> {
     T::from_invocation().await

@@ -100,11 +100,12 @@ impl<T, R> Table<T, R> {
     pub const fn __ifc_name(&self) -> &'static str {
         self.name
     }
-}
 
-impl<T: Item, R> Table<T, R> {
     #[doc(hidden)]
-    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
+    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>)
+    where
+        T: Item,
+    {
         encoder
             .text_entry("kind", "table")
             .text_entry("name", self.name)

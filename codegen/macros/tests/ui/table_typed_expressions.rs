@@ -1,0 +1,22 @@
+use ifc::prelude::*;
+
+#[derive(Serialize, Deserialize, Item)]
+struct Order {
+    #[item(key)]
+    id: String,
+    customer: String,
+    total_cents: u64,
+}
+
+#[resource]
+static ORDERS: Table<Order> = Table::new("orders");
+
+async fn change() -> Result<()> {
+    ORDERS.update("o-1").set(Order::CUSTOMER, 7_u8).await?;
+    ORDERS.update("o-1").increment(Order::CUSTOMER, 1).await?;
+    ORDERS.update("o-1").set(Order::TOTAL, 7).await?;
+    ORDERS.get(7).await?;
+    Ok(())
+}
+
+fn main() {}
