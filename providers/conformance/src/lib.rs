@@ -1,1 +1,34 @@
 //! The portable contract as a test suite that every provider runs.
+//!
+//! A provider's tests implement [`Harness`] and call [`run`]; the suite declares applications of
+//! its own, drives them through the operations traits of `ifc_runtime`, and says for every clause
+//! of the contract whether it holds. What a provider does not do is an [`Exemption`] with its
+//! reason: a clause is never passed silently.
+//!
+//! The suite knows no provider. Clauses tolerate what the contract tolerates (an event delivered
+//! twice, an index that is behind), so that real clouds can be held to them as well.
+//!
+//! One file per kind, named as everywhere; each begins with its list of clauses.
+
+mod harness;
+mod report;
+mod runner;
+
+mod declare;
+mod script;
+mod trial;
+
+mod config;
+mod function;
+mod http_api;
+mod queue;
+mod schedule;
+mod secret;
+mod table;
+
+mod clause;
+
+pub use clause::{Clause, clauses};
+pub use harness::{DeadLetter, Exemption, Failure, Harness, Stage, Time};
+pub use report::{Report, Row, Verdict};
+pub use runner::run;

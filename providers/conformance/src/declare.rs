@@ -1,0 +1,208 @@
+//! The applications that the suite brings up: declared as the macros would declare them, through
+//! the kinds' own encoding.
+
+use crate::script;
+use ifc_manifest::format::{Encoder, Value, decode};
+use ifc_manifest::kind::config::ConfigKnobs;
+use ifc_manifest::kind::http_api::HttpApiKnobs;
+use ifc_manifest::kind::queue::{ConsumerSpec, QueueSpec};
+use ifc_manifest::kind::schedule::ScheduleKnobs;
+use ifc_manifest::kind::secret::SecretSpec;
+use ifc_manifest::kind::table::{ItemSchema, TableKnobs};
+use ifc_manifest::kind::unit::UnitSpec;
+use ifc_manifest::{Address, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Trigger};
+use ifc_runtime::application::Handler;
+use ifc_runtime::handler::{HttpThunk, Thunk};
+use ifc_runtime::{Application, Target};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The package of every application of the suite.
+const PACKAGE: &str = "conformance";
+
+/// Room for one encoded configuration.
+const ENCODED_BYTES: usize = 4_096;
+
+/// A key that fills the room; removed again after decoding.
+const PADDING: &str = "padding";
+
+/// The resource or function of this name.
+pub(crate) fn target(name: &str) -> Target<'_> {
+    Target {
+        package: PACKAGE,
+        name,
+    }
+}
+
+/// Declarations of one application.
+#[derive(Default)]
+pub(crate) struct Declarations {
+    resources: Vec<ResourceDescriptor>,
+    handlers: Vec<Handler>,
+}
+
+impl Declarations {
+    pub(crate) fn new() -> Declarations {
+        Declarations::default()
+    }
+
+    pub(crate) fn table(self, name: &str, schema: &ItemSchema) -> Declarations {
+        let config = configuration(|encoder| TableKnobs::DEFAULT.encode(schema, encoder));
+        self.resource(Kind::Table, name, config)
+    }
+
+    /// A queue and its consumer, which is the unit `name-consumer`.
+    pub(crate) fn queue(
+        self,
+        name: &str,
+        spec: QueueSpec,
+        consumer: ConsumerSpec,
+        timeout: Duration,
+    ) -> Declarations {
+        let config = configuration(|encoder| spec.encode(encoder));
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, name),
+            edge: "consumer".to_owned(),
+            config: configuration(|encoder| consumer.encode(encoder)),
+        };
+        let unit = Some(UnitSpec::new(timeout));
+        self.resource(Kind::Queue, name, config).handler(
+            &format!("{name}-consumer"),
+            trigger,
+            unit,
+            Thunk::Event(script::on_events),
+        )
+    }
+
+    pub(crate) fn function(self, name: &str, timeout: Duration) -> Declarations {
+        let unit = Some(UnitSpec::new(timeout));
+        self.handler(name, Trigger::Call, unit, Thunk::Call(script::on_call))
+    }
+
+    pub(crate) fn schedule(self, name: &str, knobs: ScheduleKnobs) -> Declarations {
+        let trigger = Trigger::Schedule(configuration(|encoder| knobs.encode(encoder)));
+        let unit = Some(UnitSpec::new(Duration::from_secs(60)));
+        self.handler(name, trigger, unit, Thunk::Event(script::on_events))
+    }
+
+    pub(crate) fn secret(self, name: &str) -> Declarations {
+        let config = configuration(|encoder| SecretSpec::DEFAULT.encode(encoder));
+        self.resource(Kind::Secret, name, config)
+    }
+
+    pub(crate) fn config(self, name: &str, knobs: ConfigKnobs) -> Declarations {
+        let config = configuration(|encoder| knobs.encode(encoder));
+        self.resource(Kind::Config, name, config)
+    }
+
+    pub(crate) fn http_api(self, name: &str, knobs: HttpApiKnobs) -> Declarations {
+        let config = configuration(|encoder| knobs.encode(encoder));
+        self.resource(Kind::HttpApi, name, config)
+    }
+
+    pub(crate) fn route(
+        self,
+        api: &str,
+        method: &str,
+        path: &str,
+        thunk: HttpThunk,
+    ) -> Declarations {
+        let trigger = Trigger::Http {
+            api: Some(Address::new(PACKAGE, api)),
+            method: method.to_owned(),
+            path: path.to_owned(),
+        };
+        self.handler("route", trigger, None, Thunk::Http(thunk))
+    }
+
+    pub(crate) fn application(self) -> Arc<Application> {
+        let application = Application::new(PACKAGE, self.resources, self.handlers);
+        Arc::new(application.expect("the suite's declarations do not contradict each other"))
+    }
+
+    fn resource(mut self, kind: Kind, name: &str, config: Value) -> Declarations {
+        self.resources.push(ResourceDescriptor {
+            address: Address::new(PACKAGE, name),
+            kind,
+            path: format!("conformance::{name}"),
+            config,
+            span: span(),
+        });
+        self
+    }
+
+    fn handler(
+        mut self,
+        name: &str,
+        trigger: Trigger,
+        unit: Option<UnitSpec>,
+        thunk: Thunk,
+    ) -> Declarations {
+        let descriptor = HandlerDescriptor {
+            address: Address::new(PACKAGE, name),
+            path: format!("conformance::{name}"),
+            trigger,
+            unit,
+            span: span(),
+        };
+        self.handlers.push(Handler { descriptor, thunk });
+        self
+    }
+}
+
+fn span() -> SourceSpan {
+    SourceSpan {
+        file: "conformance.rs".to_owned(),
+        line: 1,
+        column: 1,
+        length: 1,
+    }
+}
+
+/// What `encode` writes, read back. The encoder wants to know its length in const evaluation, and
+/// here is none, so the room that is left is filled with an entry of our own.
+fn configuration(encode: impl FnOnce(&mut Encoder<ENCODED_BYTES>)) -> Value {
+    let mut encoder = Encoder::new();
+    encoder.map();
+    encode(&mut encoder);
+    // Around the padding: the key's head and text, a head of three bytes, the end of the map.
+    let overhead = 1 + PADDING.len() + 3 + 1;
+    let room = ENCODED_BYTES - encoder.length() - overhead;
+    assert!(
+        room > 0xff,
+        "the padding's head has three bytes from 256 on"
+    );
+    encoder.text_entry(PADDING, &" ".repeat(room)).end();
+    match decode(&encoder.into_bytes()).expect("what the encoder writes can be decoded") {
+        Value::Map(mut entries) => {
+            entries.remove(PADDING);
+            Value::Map(entries)
+        }
+        other => panic!("a configuration is a map, not {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declarations_are_what_the_kinds_read_back() {
+        let consumer = ConsumerSpec {
+            batch: 3,
+            ..ConsumerSpec::DEFAULT
+        };
+        let timeout = Duration::from_secs(7);
+        let application = Declarations::new()
+            .queue("jobs", QueueSpec::DEFAULT, consumer, timeout)
+            .application();
+        let queue = &application.resources[0];
+        assert_eq!(QueueSpec::decode(&queue.config), Ok(QueueSpec::DEFAULT));
+        let handler = &application.handlers[0].descriptor;
+        let Trigger::Source { config, .. } = &handler.trigger else {
+            panic!("{:?}", handler.trigger);
+        };
+        assert_eq!(ConsumerSpec::decode(config), Ok(consumer));
+        assert_eq!(handler.unit, Some(UnitSpec::new(timeout)));
+    }
+}

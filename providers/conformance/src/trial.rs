@@ -1,0 +1,191 @@
+//! One clause being tried: brings its application up and gives the clause short ways to drive it.
+
+use crate::declare::Declarations;
+use crate::script::{Script, Seen};
+use crate::{Failure, Harness, Stage};
+use ifc_runtime::queue::{OutgoingMessage, Sent};
+use ifc_runtime::{Application, Error, ErrorKind, Provider, TraceContext};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Where virtual clocks begin when a clause does not care: 2026-01-15T12:00:00Z.
+const START: u64 = 1_768_478_400;
+
+/// One clause being tried.
+pub(crate) struct Trial {
+    harness: Arc<dyn Harness>,
+    start: SystemTime,
+    script: Arc<Script>,
+}
+
+impl Trial {
+    pub(crate) fn new(harness: Arc<dyn Harness>, start: Option<u64>) -> Trial {
+        let since_epoch = Duration::from_secs(start.unwrap_or(START));
+        Trial {
+            harness,
+            start: SystemTime::UNIX_EPOCH + since_epoch,
+            script: Script::new(),
+        }
+    }
+
+    /// A body for this trial's handlers.
+    pub(crate) fn body(&self, payload: Value) -> Value {
+        json!({ "script": self.script.number(), "payload": payload })
+    }
+
+    /// Brings an application up.
+    pub(crate) async fn open(self, declarations: Declarations) -> Running {
+        let application: Arc<Application> = declarations.application();
+        let stage = succeed(
+            "open the stage",
+            self.harness.open(application, self.start).await,
+        );
+        let script = Arc::clone(&self.script);
+        script.clock(&stage.provider());
+        Running {
+            stage,
+            trial: self,
+            script,
+        }
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.script.retire();
+    }
+}
+
+/// An application of the suite while a clause is being tried on it.
+pub(crate) struct Running {
+    pub(crate) stage: Box<dyn Stage>,
+    pub(crate) script: Arc<Script>,
+    trial: Trial,
+}
+
+impl Running {
+    pub(crate) fn provider(&self) -> Arc<dyn Provider> {
+        self.stage.provider()
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.stage.provider().now()
+    }
+
+    pub(crate) async fn settle(&mut self) {
+        succeed("settle", self.stage.settle().await);
+    }
+
+    pub(crate) async fn advance(&mut self, seconds: u64) {
+        succeed(
+            "advance",
+            self.stage.advance(Duration::from_secs(seconds)).await,
+        );
+    }
+
+    pub(crate) async fn outage(&mut self, seconds: u64) {
+        succeed(
+            "outage",
+            self.stage.outage(Duration::from_secs(seconds)).await,
+        );
+        self.script.clock(&self.stage.provider());
+    }
+
+    pub(crate) async fn dead_letters(&self, source: &str) -> Vec<crate::DeadLetter> {
+        succeed("dead_letters", self.stage.dead_letters(source).await)
+    }
+
+    /// Every event that handlers saw so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.script.seen()
+    }
+
+    /// The payloads that handlers saw, in order, each event once.
+    pub(crate) fn payloads(&self) -> Vec<Value> {
+        let mut ids = std::collections::BTreeSet::new();
+        self.seen()
+            .into_iter()
+            .filter(|seen| ids.insert(seen.delivery.id.clone()))
+            .map(|seen| payload(&seen.delivery.body))
+            .collect()
+    }
+
+    /// A body for this trial's handlers.
+    pub(crate) fn body(&self, payload: Value) -> Vec<u8> {
+        self.trial.body(payload).to_string().into_bytes()
+    }
+
+    /// A message with this payload and nothing else.
+    pub(crate) fn message(&self, payload: Value) -> OutgoingMessage {
+        OutgoingMessage {
+            id: None,
+            body: self.body(payload),
+            attributes: BTreeMap::new(),
+            group: None,
+            delay: Duration::ZERO,
+            trace: TraceContext::root(),
+        }
+    }
+
+    /// Sends messages that must all be accepted.
+    pub(crate) async fn send(&self, queue: &str, messages: Vec<OutgoingMessage>) -> Vec<Sent> {
+        let count = messages.len();
+        let results = self
+            .provider()
+            .send(crate::declare::target(queue), messages)
+            .await;
+        let results = accepted("send", results);
+        assert_eq!(results.len(), count, "one result per message");
+        results
+            .into_iter()
+            .map(|result| accepted("send", result))
+            .collect()
+    }
+
+    /// Sends one message that must be accepted.
+    pub(crate) async fn send_one(&self, queue: &str, message: OutgoingMessage) -> Sent {
+        self.send(queue, vec![message]).await.remove(0)
+    }
+}
+
+/// The payload of a body that [`Trial::body`] made.
+pub(crate) fn payload(body: &[u8]) -> Value {
+    let body: Value = serde_json::from_slice(body).expect("the body is the JSON that was sent");
+    body["payload"].clone()
+}
+
+/// The value of something that only the harness can get wrong.
+#[track_caller]
+pub(crate) fn succeed<T>(what: &str, result: Result<T, Failure>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(failure) => panic!("the harness could not {what}: {failure}"),
+    }
+}
+
+/// The value of an operation that must succeed.
+#[track_caller]
+pub(crate) fn accepted<T>(what: &str, result: Result<T, Error>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{what} was refused: {error:?}"),
+    }
+}
+
+/// The error of an operation that must fail in a certain way.
+#[track_caller]
+pub(crate) fn refused<T: Debug>(what: &str, kind: ErrorKind, result: Result<T, Error>) -> Error {
+    match result {
+        Err(error) if error.kind() == kind => error,
+        Err(error) => panic!("{what} failed with {error:?} instead of {kind:?}"),
+        Ok(value) => panic!("{what} succeeded with {value:?} instead of failing with {kind:?}"),
+    }
+}
+
+/// Seconds from `earlier` to `later`, 0 when it is the other way round.
+pub(crate) fn seconds_between(earlier: SystemTime, later: SystemTime) -> u64 {
+    later.duration_since(earlier).unwrap_or_default().as_secs()
+}
