@@ -142,7 +142,10 @@ fn unit_of(limit: &Limit) -> String {
         .message
         .rsplit_once(&bound)
         .map_or("", |(_, after)| after);
-    after.split(" (").next().unwrap_or_default().to_owned()
+    match after.split(" (").next().unwrap_or_default() {
+        " seconds" => " s".to_owned(),
+        unit => unit.to_owned(),
+    }
 }
 
 /// The size budgets.
@@ -238,7 +241,7 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(4_194_304), "4,194,304");
-        assert_eq!(unit_of(&kind::queue::RETENTION), " seconds");
+        assert_eq!(unit_of(&kind::queue::RETENTION), " s");
         assert_eq!(unit_of(&kind::queue::BATCH), "");
     }
 }

@@ -181,7 +181,9 @@ async fn open(trial: Trial) -> Running {
         .http_api("other", other)
         .route("shop", "GET", "/items/new", says!("new"))
         .route("shop", "GET", "/items/{id}", says!("one"))
-        .route("shop", "GET", "/items/{rest..}", says!("rest"))
+        .route("shop", "GET", "/items/{id}/lines", says!("lines"))
+        .route("shop", "GET", "/tree/root", says!("root"))
+        .route("shop", "GET", "/tree/{rest..}", says!("rest"))
         .route("shop", "GET", "/echo/{id}", echo)
         .route("shop", "POST", "/echo/{id}", echo)
         .route("shop", "GET", "/files/{path..}", echo)
@@ -245,7 +247,10 @@ async fn most_specific(trial: Trial) {
     for (path, expected) in [
         ("/items/new", "new"),
         ("/items/newer", "one"),
-        ("/items/a/b", "rest"),
+        ("/items/new/lines", "lines"),
+        ("/tree/root", "root"),
+        ("/tree/root/leaf", "rest"),
+        ("/tree/leaf", "rest"),
     ] {
         let reply = running.fetch("shop", path).await;
         assert_eq!(

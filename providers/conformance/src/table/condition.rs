@@ -137,6 +137,7 @@ async fn conditions(trial: Trial) {
         (compare("b", Equal, json!(false)), false),
         (compare("l", Equal, json!([1])), true),
         (compare("nothing", Equal, json!(5)), false),
+        (compare("nothing", NotEqual, json!(5)), false),
         (compare("nothing", Less, json!(5)), false),
     ] {
         check_condition(&running, Some(start.clone()), part, holds).await;
