@@ -1,1 +1,42 @@
-//! The embedded local provider of ifc: durable queues, tables, schedules and secrets in one directory.
+//! The embedded local provider of ifc: durable queues, tables, schedules and secrets in one
+//! directory.
+//!
+//! [`Local`] implements the data-plane contract over one embedded store. It does nothing by
+//! itself; a driver moves events along: the live server behind `ifc::main!()`, or the test kit in
+//! virtual time. [`offline`] looks into a data directory when no application runs.
+//!
+//! It knows no graph, no plan and no other provider.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod local;
+mod operations;
+
+mod drive;
+mod inspect;
+mod invoke;
+
+mod catalog;
+mod config;
+mod prepare;
+mod queue;
+mod schedule;
+mod secret;
+mod table;
+
+mod message;
+mod moment;
+mod names;
+mod store;
+
+pub mod cron;
+
+#[cfg(test)]
+mod test_support;
+
+pub use config::ConfigStatus;
+pub use drive::Lease;
+pub use local::{Edge, EdgeId, EdgeKind, Local};
+pub use queue::{DeadLetter, Depth, Finished, Peeked, PeekedState, Receipt};
+pub use secret::SecretStatus;
+pub use store::{Fsync, OpenError, Storage};

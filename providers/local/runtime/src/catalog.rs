@@ -1,0 +1,219 @@
+//! What the store knows of declarations: a number for each resource, which its keys carry, and the
+//! facts that the stored data depends on, so that a changed declaration is noticed.
+//!
+//! Resources are known by the name that the application sees.
+
+use crate::queue::Rules;
+use crate::store::keys::{self, KeyBytes};
+use crate::store::{Fault, Read, Transaction, slices};
+use ifc_manifest::kind::queue::RetrySpec;
+use ifc_manifest::kind::table::{Index, Key, TableSpec};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What an entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Sort {
+    /// A declared queue.
+    Queue,
+    /// The hidden queue of asynchronous calls of a function.
+    Call,
+    /// The hidden queue of a schedule.
+    Schedule,
+    /// A table.
+    Table,
+    /// An index of a table, named `table/index`.
+    Index,
+    /// A secret.
+    Secret,
+    /// A configuration value.
+    Config,
+}
+
+impl Sort {
+    const ALL: [(Sort, &'static str); 7] = [
+        (Sort::Queue, "queue"),
+        (Sort::Call, "call"),
+        (Sort::Schedule, "schedule"),
+        (Sort::Table, "table"),
+        (Sort::Index, "index"),
+        (Sort::Secret, "secret"),
+        (Sort::Config, "config"),
+    ];
+
+    fn word(self) -> &'static str {
+        let found = Sort::ALL.iter().find(|(sort, _)| *sort == self);
+        found.map_or("", |(_, word)| word)
+    }
+}
+
+/// An entry.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    /// The resource's number.
+    pub(crate) number: u32,
+    /// What the stored data depends on.
+    pub(crate) facts: Value,
+}
+
+/// All entries.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Catalog {
+    entries: BTreeMap<(Sort, String), Entry>,
+    next: u32,
+}
+
+impl Catalog {
+    /// Reads the catalog.
+    pub(crate) fn load(table: &impl Read) -> Result<Catalog, Fault> {
+        let mut catalog = Catalog::default();
+        let range = keys::space(keys::CATALOG);
+        for entry in table.range(slices(&range))? {
+            let (key, value) = entry?;
+            let read = || {
+                let (word, name) = str::from_utf8(key.value().get(1..)?)
+                    .ok()?
+                    .split_once(' ')?;
+                let (sort, _) = Sort::ALL.into_iter().find(|(_, known)| *known == word)?;
+                let value: Value = serde_json::from_slice(value.value()).ok()?;
+                let entry = Entry {
+                    number: u32::try_from(value.get("number")?.as_u64()?).ok()?,
+                    facts: value.get("facts")?.clone(),
+                };
+                Some(((sort, name.to_owned()), entry))
+            };
+            // An entry of an unknown sort was written by a later version of this format; it keeps
+            // its number, which is all that matters here.
+            if let Some((key, entry)) = read() {
+                catalog.next = catalog.next.max(entry.number + 1);
+                catalog.entries.insert(key, entry);
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// The entry of a resource.
+    pub(crate) fn get(&self, sort: Sort, name: &str) -> Option<&Entry> {
+        self.entries.get(&(sort, name.to_owned()))
+    }
+
+    /// All entries of a sort, by name.
+    pub(crate) fn of(&self, sort: Sort) -> impl Iterator<Item = (&str, &Entry)> {
+        let of_sort = self
+            .entries
+            .iter()
+            .filter(move |((found, _), _)| *found == sort);
+        of_sort.map(|((_, name), entry)| (name.as_str(), entry))
+    }
+
+    /// The number of a resource with these facts; a new one when it is not known yet.
+    pub(crate) fn declare(&mut self, sort: Sort, name: &str, facts: Value) -> u32 {
+        let number = match self.get(sort, name) {
+            Some(entry) => entry.number,
+            None => {
+                self.next += 1;
+                self.next - 1
+            }
+        };
+        let entry = Entry { number, facts };
+        self.entries.insert((sort, name.to_owned()), entry);
+        number
+    }
+
+    /// Forgets a resource; returns its number.
+    pub(crate) fn forget(&mut self, sort: Sort, name: &str) -> Option<u32> {
+        let entry = self.entries.remove(&(sort, name.to_owned()))?;
+        Some(entry.number)
+    }
+
+    /// Writes what differs from `before`.
+    pub(crate) fn save(
+        &self,
+        transaction: &mut Transaction<'_, '_>,
+        before: &Catalog,
+    ) -> Result<(), Fault> {
+        let key = |(sort, name): &(Sort, String)| {
+            KeyBytes::named(keys::CATALOG, &format!("{} {name}", sort.word()))
+        };
+        for name in before
+            .entries
+            .keys()
+            .filter(|name| !self.entries.contains_key(name))
+        {
+            transaction.remove(key(name).as_bytes())?;
+        }
+        for (name, entry) in &self.entries {
+            if before.entries.get(name) != Some(entry) {
+                let value = json!({ "number": entry.number, "facts": entry.facts });
+                transaction.put(key(name).as_bytes(), value.to_string().as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules of every queue, declared and hidden, by the name it is known under.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = (&str, Rules)> {
+        [Sort::Queue, Sort::Call, Sort::Schedule]
+            .into_iter()
+            .flat_map(move |sort| {
+                self.of(sort)
+                    .filter_map(|(name, entry)| Some((name, rules(entry)?)))
+            })
+    }
+}
+
+/// The facts of a queue.
+pub(crate) fn queue_facts(rules: &Rules) -> Value {
+    json!({
+        "fifo": rules.fifo,
+        "retention_ms": rules.retention / 1_000_000,
+        "max_attempts": rules.retry.max_attempts,
+        "min_backoff_ms": rules.retry.min_backoff.as_millis() as u64,
+        "max_backoff_ms": rules.retry.max_backoff.as_millis() as u64,
+    })
+}
+
+fn rules(entry: &Entry) -> Option<Rules> {
+    let number = |key: &str| entry.facts.get(key)?.as_u64();
+    Some(Rules {
+        queue: entry.number,
+        fifo: entry.facts.get("fifo")?.as_bool()?,
+        retention: i64::try_from(number("retention_ms")?)
+            .ok()?
+            .saturating_mul(1_000_000),
+        retry: RetrySpec {
+            max_attempts: u32::try_from(number("max_attempts")?).ok()?,
+            min_backoff: Duration::from_millis(number("min_backoff_ms")?),
+            max_backoff: Duration::from_millis(number("max_backoff_ms")?),
+        },
+    })
+}
+
+/// The facts of a table.
+pub(crate) fn table_facts(spec: &TableSpec) -> Value {
+    json!({ "key": key_facts(&spec.key), "sort": spec.sort.as_ref().map(key_facts), "ttl": spec.ttl })
+}
+
+/// The facts of an index.
+pub(crate) fn index_facts(index: &Index) -> Value {
+    json!({ "key": key_facts(&index.key), "sort": index.sort.as_ref().map(key_facts) })
+}
+
+fn key_facts(key: &Key) -> Value {
+    json!({ "name": key.name, "type": key.scalar.as_str() })
+}
+
+/// A table's key in words, from its facts.
+pub(crate) fn describe_key(facts: &Value) -> String {
+    let key = |of: &str| {
+        let key = facts.get(of)?;
+        let (name, scalar) = (key.get("name")?.as_str()?, key.get("type")?.as_str()?);
+        Some(format!("`{name}` ({scalar})"))
+    };
+    match (key("key"), key("sort")) {
+        (Some(partition), Some(sort)) => format!("{partition} and {sort}"),
+        (Some(partition), None) => partition,
+        _ => "nothing".to_owned(),
+    }
+}

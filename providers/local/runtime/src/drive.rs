@@ -1,0 +1,325 @@
+//! Moving events along: what a driver calls to get the application's handlers to run.
+//!
+//! A driver receives leased events from an [edge](crate::Edge), runs the handler, and finishes each
+//! event with its outcome. The live server does so as fast as it can; the test kit does so in its
+//! own order and time. Nothing here waits or starts tasks.
+
+use crate::local::{Edge, EdgeId, EdgeThunk, Local};
+use crate::message::Message;
+use crate::moment::{nanoseconds, to_system};
+use crate::prepare::SWEEP_LIMIT;
+use crate::queue::{self, Finished, Leased, Receipt};
+use crate::schedule;
+use crate::store::Transaction;
+use crate::table;
+use ifc_runtime::{Delivery, Error, Invocation, Outcome, TraceContext, handler};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::SystemTime;
+
+/// A clock that goes back by less than this is taken to stand still.
+const CLOCK_TOLERANCE: i64 = 1_000_000_000;
+
+/// One event on its way to a handler.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The event.
+    pub delivery: Delivery,
+    /// To finish it with.
+    pub receipt: Receipt,
+}
+
+impl Local {
+    fn edge(&self, edge: EdgeId) -> &Edge {
+        &self.edges[edge.0]
+    }
+
+    /// Leases up to `max` events of an edge that are ready now. Counts an attempt for each.
+    ///
+    /// Events whose attempts are used up without an outcome go to the dead letters, and those
+    /// beyond their retention are dropped; both are logged.
+    ///
+    /// # Errors
+    /// `Unavailable` when the storage fails.
+    pub async fn receive(&self, edge: EdgeId, max: usize) -> Result<Vec<Lease>, Error> {
+        let edge = self.edge(edge);
+        let queue = &self.queues[edge.queue];
+        let (rules, now) = (queue.rules, self.now_moment());
+        let back = queue
+            .looked_at
+            .swap(now, Ordering::Relaxed)
+            .saturating_sub(now);
+        let went_back = back > CLOCK_TOLERANCE;
+        if !went_back {
+            let due = self
+                .store
+                .read(|snapshot| queue::next_due(snapshot, &rules))?;
+            if max == 0 || due.is_none_or(|due| due > now) {
+                return Ok(Vec::new());
+            }
+        }
+        let lease = nanoseconds(edge.lease);
+        let received = self
+            .store
+            .write(move |transaction| {
+                if went_back {
+                    queue::follow_clock_back(transaction, &rules, now, back)?;
+                }
+                queue::receive(transaction, &rules, now, lease, max)
+            })
+            .await?;
+        for dead in &received.dead {
+            tracing::error!(
+                unit = edge.unit,
+                event = dead.id,
+                attempt = dead.attempts,
+                reason = dead.reason,
+                "moved to the dead-letter queue"
+            );
+        }
+        for id in &received.expired {
+            tracing::warn!(
+                unit = edge.unit,
+                event = id,
+                "dropped: it was not consumed within the retention of `{}`",
+                queue.name
+            );
+        }
+        let leases = received.leased.into_iter();
+        Ok(leases.map(|leased| lease_of(edge, leased)).collect())
+    }
+
+    /// Runs the handler of an edge with a batch; one outcome for each lease, in order. A panic and
+    /// a timeout are retries.
+    pub async fn run(&self, edge: EdgeId, leases: &[Lease]) -> Vec<Outcome> {
+        let edge = self.edge(edge);
+        match edge.thunk {
+            EdgeThunk::Event(thunk) => {
+                let deliveries = leases.iter().map(|lease| lease.delivery.clone()).collect();
+                run_event(edge, thunk, deliveries).await
+            }
+            EdgeThunk::Call(thunk) => {
+                let mut outcomes = Vec::with_capacity(leases.len());
+                for Lease { delivery, .. } in leases {
+                    let invocation = invocation(edge, delivery);
+                    let argument = delivery.body.clone();
+                    let reply = self.call(&edge.unit, thunk, edge.timeout, argument, invocation);
+                    outcomes.push(match reply.await {
+                        Ok(_) => Outcome::Ack,
+                        Err(error) => Outcome::retry(error.to_string()),
+                    });
+                }
+                outcomes
+            }
+        }
+    }
+
+    /// Applies the outcome of one event.
+    ///
+    /// # Errors
+    /// `Unavailable` when the storage fails; the event is then delivered again after its lease.
+    pub async fn finish(
+        &self,
+        edge: EdgeId,
+        receipt: Receipt,
+        outcome: Outcome,
+    ) -> Result<Finished, Error> {
+        let rules = self.queues[self.edge(edge).queue].rules;
+        let now = self.now_moment();
+        let command = move |transaction: &mut Transaction<'_, '_>| {
+            queue::finish(transaction, &rules, now, receipt, &outcome)
+        };
+        self.store.write(command).await
+    }
+
+    /// The earliest moment at which [`receive`](Local::receive) may return something; it may lie in
+    /// the past. `None` when the edge holds no event.
+    ///
+    /// # Errors
+    /// `Unavailable` when the storage fails.
+    pub fn next_due(&self, edge: EdgeId) -> Result<Option<SystemTime>, Error> {
+        let rules = self.queues[self.edge(edge).queue].rules;
+        let due = self
+            .store
+            .read(|snapshot| queue::next_due(snapshot, &rules))?;
+        Ok(due.map(to_system))
+    }
+
+    /// Waits until the edge may have something new. One permit is kept, so nothing that happens
+    /// before the call is missed.
+    pub(crate) async fn rung(&self, edge: EdgeId) {
+        let queue = self.edge(edge).queue;
+        self.queues[queue].bell.notified().await;
+    }
+
+    /// The schedule that fires next, and when.
+    pub fn next_schedule(&self) -> Option<(String, SystemTime)> {
+        let schedules = self
+            .schedules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let next = schedules
+            .iter()
+            .filter_map(|s| Some((s.next?, &s.name)))
+            .min();
+        next.map(|(due, name)| (name.clone(), to_system(due)))
+    }
+
+    /// Makes an event for every schedule that is due, and returns their names.
+    ///
+    /// A due time that passed more than 60 s ago was missed and is skipped; each is used at most
+    /// once, also when the clock goes back.
+    ///
+    /// # Errors
+    /// `Unavailable` when the storage fails; those not yet fired are still due.
+    pub async fn fire_due_schedules(&self) -> Result<Vec<String>, Error> {
+        let now = self.now_moment();
+        let due: Vec<_> = {
+            let schedules = self
+                .schedules
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let due = schedules.iter().enumerate();
+            due.filter(|(_, schedule)| schedule.next.is_some_and(|next| next <= now))
+                .map(|(at, schedule)| (at, schedule.clone()))
+                .collect()
+        };
+        let mut fired = Vec::new();
+        for (at, schedule) in due {
+            let (name, scheduled) = (schedule.name.clone(), schedule.next);
+            let due = schedule.due(now);
+            let next = schedule.after(due.unwrap_or(now));
+            match due {
+                Some(due) => {
+                    let message = Message {
+                        id: schedule.event_id(due),
+                        sent_at: now,
+                        trace: TraceContext::root(),
+                        group: None,
+                        attributes: Default::default(),
+                        body: schedule.body.clone(),
+                    };
+                    let (record, sequence) = (message.encode(), Arc::clone(&self.sequence));
+                    let command = move |transaction: &mut Transaction<'_, '_>| {
+                        schedule::fire(transaction, &schedule, &sequence, due, now, &record)
+                    };
+                    if self.store.write(command).await? {
+                        fired.push(name);
+                    }
+                }
+                None => tracing::warn!(
+                    unit = name,
+                    "a firing was missed while nothing ran; the next one is on time"
+                ),
+            }
+            let mut schedules = self
+                .schedules
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            // Unless someone else has fired it meanwhile.
+            if schedules[at].next == scheduled {
+                schedules[at].next = next;
+            }
+        }
+        Ok(fired)
+    }
+
+    /// Removes what has expired: items, messages that nobody consumes, old dead letters. Drivers
+    /// call it now and then; nothing depends on when.
+    ///
+    /// # Errors
+    /// `Unavailable` when the storage fails.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        let now = self.now_moment();
+        for table in self
+            .tables_by_name
+            .values()
+            .filter(|table| table.spec.ttl.is_some())
+        {
+            // A part at a time, so that nobody waits long for a commit.
+            loop {
+                let table = Arc::clone(table);
+                let command = move |transaction: &mut Transaction<'_, '_>| {
+                    table::sweep(transaction, &table, now, SWEEP_LIMIT)
+                };
+                if self.store.write(command).await? < SWEEP_LIMIT {
+                    break;
+                }
+            }
+        }
+        for queue in &self.queues {
+            let rules = queue.rules;
+            let command =
+                move |transaction: &mut Transaction<'_, '_>| queue::sweep(transaction, &rules, now);
+            for id in self.store.write(command).await? {
+                tracing::warn!(
+                    event = id,
+                    "dropped: it was not consumed within the retention of `{}`",
+                    queue.name
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lease_of(edge: &Edge, leased: Leased) -> Lease {
+    let Leased {
+        message,
+        attempt,
+        receipt,
+    } = leased;
+    Lease {
+        delivery: Delivery {
+            id: message.id,
+            source: edge.source.clone(),
+            kind: edge.kind.event(),
+            attempt,
+            time: to_system(message.sent_at),
+            attributes: message.attributes,
+            body: message.body,
+            group: message.group,
+            trace: message.trace,
+        },
+        receipt,
+    }
+}
+
+/// The run of a handler that this delivery causes.
+fn invocation(edge: &Edge, delivery: &Delivery) -> Invocation {
+    Invocation {
+        unit: edge.unit.clone(),
+        event_id: delivery.id.clone(),
+        attempt: delivery.attempt,
+        trace: delivery.trace.child(),
+    }
+}
+
+/// Runs a handler of events. A batch is one run, in the trace of its first event.
+pub(crate) async fn run_event(
+    edge: &Edge,
+    thunk: handler::EventThunk,
+    deliveries: Vec<Delivery>,
+) -> Vec<Outcome> {
+    let count = deliveries.len();
+    let Some(first) = deliveries.first() else {
+        return Vec::new();
+    };
+    let invocation = invocation(edge, first);
+    let run = handler::catch_panic(move || thunk(deliveries));
+    let reason = match tokio::time::timeout(edge.timeout, invocation.run(run)).await {
+        Ok(Ok(outcomes)) if outcomes.len() == count => return outcomes,
+        Ok(Ok(outcomes)) => {
+            format!(
+                "the handler returned {} outcomes for {count} events",
+                outcomes.len()
+            )
+        }
+        Ok(Err(panic)) => format!("the handler panicked: {panic}"),
+        Err(_) => {
+            let seconds = edge.timeout.as_secs_f64();
+            format!("the handler gave no outcome within its timeout of {seconds} s")
+        }
+    };
+    vec![Outcome::retry(reason); count]
+}

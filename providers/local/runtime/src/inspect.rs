@@ -1,0 +1,181 @@
+//! Looking into the provider and operating it by name, while an application runs.
+
+use crate::catalog::Sort;
+use crate::config::{self, ConfigStatus};
+use crate::local::{Local, Queue};
+use crate::names::unknown;
+use crate::queue::{self, DeadLetter, Depth, Peeked};
+use crate::secret::{self, SecretStatus};
+use crate::store::Transaction;
+use crate::table;
+use ifc_runtime::table::Item;
+use ifc_runtime::{Error, ErrorKind};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+impl Local {
+    /// A queue by name. The hidden queue of a schedule or a function has the name of its unit,
+    /// unless a declared queue has it too.
+    fn queue(&self, name: &str) -> Result<&Queue, Error> {
+        let named = || self.queues.iter().filter(|queue| queue.name == name);
+        let found = named()
+            .find(|queue| queue.sort == Sort::Queue)
+            .or_else(|| named().next());
+        found.ok_or_else(|| {
+            let names = self.queues.iter().map(|queue| queue.name.as_str());
+            Error::new(ErrorKind::NotFound, unknown("queue", name, names))
+        })
+    }
+
+    /// Names of the declared queues.
+    pub fn queues(&self) -> Vec<String> {
+        let declared = self.queues.iter().filter(|queue| queue.sort == Sort::Queue);
+        declared.map(|queue| queue.name.clone()).collect()
+    }
+
+    /// Names of the tables.
+    pub fn tables(&self) -> Vec<String> {
+        self.tables_by_name.keys().cloned().collect()
+    }
+
+    /// How many messages a queue holds.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` when the storage fails.
+    pub fn depth(&self, queue: &str) -> Result<Depth, Error> {
+        let (queue, now) = (self.queue(queue)?, self.now_moment());
+        self.store
+            .read(|snapshot| queue::depth(snapshot, &queue.rules, now))
+    }
+
+    /// The first messages of a queue, in the order of their arrival.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` when the storage fails.
+    pub fn peek(&self, queue: &str, limit: usize) -> Result<Vec<Peeked>, Error> {
+        let (queue, now) = (self.queue(queue)?, self.now_moment());
+        self.store
+            .read(|snapshot| queue::peek(snapshot, &queue.rules, now, limit))
+    }
+
+    /// The dead letters of a queue, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` when the storage fails.
+    pub fn dead_letters(&self, queue: &str) -> Result<Vec<DeadLetter>, Error> {
+        let queue = self.queue(queue)?;
+        self.store
+            .read(|snapshot| queue::dead_letters(snapshot, &queue.rules, &queue.name, usize::MAX))
+    }
+
+    /// Puts dead letters back into their queue: those with these ids, or all when `None`. They
+    /// keep their ids and start with a first attempt. Returns how many there were.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` when the storage fails.
+    pub async fn redrive(&self, queue: &str, ids: Option<Vec<String>>) -> Result<u64, Error> {
+        let (rules, now) = (self.queue(queue)?.rules, self.now_moment());
+        let sequence = Arc::clone(&self.sequence);
+        let ids: Option<HashSet<String>> = ids.map(|ids| ids.into_iter().collect());
+        let command = move |transaction: &mut Transaction<'_, '_>| {
+            queue::redrive(transaction, &rules, &sequence, now, ids.as_ref())
+        };
+        self.store.write(command).await
+    }
+
+    /// Removes all messages of a queue, also those in flight, but not its dead letters. Returns
+    /// how many there were.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` when the storage fails.
+    pub async fn purge(&self, queue: &str) -> Result<u64, Error> {
+        let rules = self.queue(queue)?.rules;
+        self.store
+            .write(move |transaction| queue::purge(transaction, &rules))
+            .await
+    }
+
+    /// Every visible item of a table, in the order of the keys.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` when the storage fails.
+    pub fn items(&self, table: &str) -> Result<Vec<Item>, Error> {
+        let now = self.now_moment();
+        let found = self.tables_by_name.get(table).ok_or_else(|| {
+            let names = self.tables_by_name.keys().map(String::as_str);
+            Error::new(ErrorKind::NotFound, unknown("table", table, names))
+        })?;
+        self.store
+            .read(|snapshot| table::items(snapshot, found, now))
+    }
+
+    /// Sets the value of a declared secret; returns its version. Readers see it at once, except
+    /// for what they keep in memory.
+    ///
+    /// # Errors
+    /// `NotFound`, `TooLarge`; `Unavailable` when the storage fails.
+    pub async fn set_secret(&self, name: &str, value: &[u8]) -> Result<u64, Error> {
+        if !self.secret_names.iter().any(|known| known == name) {
+            let names = self.secret_names.iter().map(String::as_str);
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                unknown("secret", name, names),
+            ));
+        }
+        let (name, sealed) = (name.to_owned(), self.key_ring.seal(name, value)?);
+        let command =
+            move |transaction: &mut Transaction<'_, '_>| secret::put(transaction, &name, &sealed);
+        self.store.write(command).await
+    }
+
+    /// Which secrets there are and which have a value.
+    ///
+    /// # Errors
+    /// `Unavailable` when the storage fails.
+    pub fn secrets(&self) -> Result<Vec<SecretStatus>, Error> {
+        let values = self.store.read(secret::list)?;
+        let declared = self.secret_names.iter().map(String::as_str);
+        // A value whose declaration is gone is kept, but it is not this application's business.
+        let known = |(name, _): &(String, u64)| self.secret_names.contains(name);
+        Ok(secret::statuses(
+            declared,
+            values.into_iter().filter(known).collect(),
+        ))
+    }
+
+    /// Sets a declared configuration value, as JSON text. A value that is not dynamic and was read
+    /// before stays as it was until the next start.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`; `Unavailable` when the storage fails.
+    pub async fn set_config(&self, name: &str, json: &str) -> Result<(), Error> {
+        if !self.config_defaults.contains_key(name) {
+            let names = self.config_defaults.keys().map(String::as_str);
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                unknown("config", name, names),
+            ));
+        }
+        let (name, json) = (name.to_owned(), json.to_owned());
+        self.store
+            .write(move |transaction| config::put(transaction, &name, &json))
+            .await
+    }
+
+    /// The configuration values in force.
+    ///
+    /// # Errors
+    /// `Unavailable` when the storage fails.
+    pub fn configs(&self) -> Result<Vec<ConfigStatus>, Error> {
+        let declared = || {
+            self.config_defaults
+                .iter()
+                .map(|(name, d)| (name.as_str(), d.as_deref()))
+        };
+        let mut configs = self
+            .store
+            .read(|snapshot| config::statuses(snapshot, declared()))?;
+        configs.retain(|config| self.config_defaults.contains_key(&config.name));
+        Ok(configs)
+    }
+}

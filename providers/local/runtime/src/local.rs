@@ -1,0 +1,367 @@
+//! The provider: an application's resources in one store, and the edges that feed its handlers.
+//!
+//! It does nothing by itself: no task, no timer. The live server and the test kit drive it through
+//! the operations in [`drive`](crate::drive), each in its own notion of time.
+
+use crate::catalog::Sort;
+use crate::moment::{self, Moment};
+use crate::names::Names;
+use crate::prepare::{self, Prepared, PreparedQueue};
+use crate::queue::{Rules, Sequence};
+use crate::schedule::Schedule;
+use crate::secret::KeyRing;
+use crate::store::{OpenError, Storage, Store};
+use crate::table::Table;
+use ifc_manifest::kind::config::ConfigSpec;
+use ifc_manifest::kind::queue::ConsumerSpec;
+use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
+use ifc_manifest::{Address, HandlerDescriptor, Trigger};
+use ifc_runtime::application::Handler;
+use ifc_runtime::axum::Router;
+use ifc_runtime::handler::{CallThunk, EventThunk, Thunk};
+use ifc_runtime::{Application, Clock, Error, ErrorKind, Target};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
+use tokio::sync::Notify;
+
+/// The word of this provider.
+pub(crate) const PROVIDER: &str = "local";
+
+/// Names an edge of one [`Local`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EdgeId(pub(crate) usize);
+
+/// What sort of events an edge carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EdgeKind {
+    /// Messages of a declared queue.
+    Queue,
+    /// Firings of a schedule.
+    Schedule,
+    /// Asynchronous calls of a function.
+    AsyncCall,
+}
+
+impl EdgeKind {
+    /// The `kind` of its deliveries.
+    pub(crate) fn event(self) -> &'static str {
+        match self {
+            EdgeKind::Queue => "queue.message",
+            EdgeKind::Schedule => "schedule",
+            EdgeKind::AsyncCall => "function.call",
+        }
+    }
+}
+
+/// An asynchronous edge: a queue, declared or hidden, and the handler it feeds.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// Names it.
+    pub id: EdgeId,
+    /// The unit that runs, as the application names it.
+    pub unit: String,
+    /// The queue, schedule or function, as the application names it.
+    pub source: String,
+    /// What sort of events.
+    pub kind: EdgeKind,
+    /// Most events handed to one invocation.
+    pub batch: usize,
+    /// Invocations at a time.
+    pub max_concurrency: usize,
+    /// How long a delivered event stays hidden.
+    pub lease: Duration,
+    /// Longest run of one invocation.
+    pub timeout: Duration,
+    pub(crate) queue: usize,
+    pub(crate) thunk: EdgeThunk,
+}
+
+/// How the handler at the end of an edge is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum EdgeThunk {
+    Event(EventThunk),
+    Call(CallThunk),
+}
+
+/// A queue, declared or hidden.
+pub(crate) struct Queue {
+    pub(crate) name: String,
+    pub(crate) sort: Sort,
+    pub(crate) rules: Rules,
+    /// Rings when the queue may have something new.
+    pub(crate) bell: Arc<Notify>,
+    /// The latest moment at which it was looked at, to notice a clock that goes back.
+    pub(crate) looked_at: AtomicI64,
+}
+
+/// A function.
+pub(crate) struct Function {
+    pub(crate) unit: String,
+    pub(crate) queue: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) thunk: CallThunk,
+}
+
+/// A configuration value.
+pub(crate) struct Config {
+    pub(crate) name: String,
+    pub(crate) spec: ConfigSpec,
+    /// What a fixed value was when it was first read.
+    pub(crate) fixed: OnceLock<String>,
+}
+
+/// The embedded provider of one application.
+pub struct Local {
+    pub(crate) application: Arc<Application>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sequence: Arc<Sequence>,
+    pub(crate) tables: Names<Arc<Table>>,
+    pub(crate) tables_by_name: BTreeMap<String, Arc<Table>>,
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) declared_queues: Names<usize>,
+    pub(crate) edges: Vec<Edge>,
+    pub(crate) functions: Names<Function>,
+    pub(crate) schedules: Mutex<Vec<Schedule>>,
+    pub(crate) secrets: Names<String>,
+    pub(crate) secret_names: Vec<String>,
+    pub(crate) configs: Names<Config>,
+    pub(crate) config_defaults: BTreeMap<String, Option<String>>,
+    pub(crate) key_ring: KeyRing,
+    pub(crate) routers: OnceLock<BTreeMap<String, Router>>,
+    pub(crate) store: Store,
+}
+
+impl Local {
+    /// Opens the provider of an application.
+    ///
+    /// Tables whose indexes changed are indexed anew, leases of an earlier process end, and
+    /// generated secrets without a value get one.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; the data is then as it was.
+    pub fn open(
+        application: Arc<Application>,
+        storage: Storage,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Local>, OpenError> {
+        let bells: Arc<OnceLock<HashMap<u32, Arc<Notify>>>> = Arc::default();
+        let listener = {
+            let bells = Arc::clone(&bells);
+            Box::new(move |queue: u32| {
+                if let Some(bell) = bells.get().and_then(|bells| bells.get(&queue)) {
+                    bell.notify_one();
+                }
+            })
+        };
+        let store = Store::open(&storage, listener)?;
+        let sequence = Arc::new(Sequence::default());
+        let now = moment::from_system(clock.now());
+        let prepared = prepare::prepare(&application, &store, &sequence, now)?;
+        let key_ring = match storage {
+            Storage::Memory => KeyRing::in_memory().map_err(OpenError::Failed)?,
+            Storage::Directory { key_file, .. } => KeyRing::in_file(key_file),
+        };
+        prepare::generate_secrets(&store, &key_ring, &prepared).map_err(OpenError::Failed)?;
+
+        let queues: Vec<Queue> = prepared
+            .queues
+            .iter()
+            .map(|queue| new_queue(queue, now))
+            .collect();
+        let by_number = queues
+            .iter()
+            .map(|q| (q.rules.queue, Arc::clone(&q.bell)))
+            .collect();
+        let _ = bells.set(by_number);
+        let edges = edges(&application, &prepared)?;
+        Ok(Arc::new(Local {
+            clock,
+            sequence,
+            declared_queues: declared(&prepared),
+            functions: functions(&application, &prepared),
+            tables: named(
+                prepared
+                    .tables
+                    .iter()
+                    .map(|(a, table)| (a, Arc::clone(table))),
+            ),
+            tables_by_name: prepared
+                .tables
+                .iter()
+                .map(|(address, table)| (application.name_of(address), Arc::clone(table)))
+                .collect(),
+            secrets: named(
+                prepared
+                    .secrets
+                    .iter()
+                    .map(|(a, name, _)| (a, name.clone())),
+            ),
+            secret_names: prepared
+                .secrets
+                .iter()
+                .map(|(_, name, _)| name.clone())
+                .collect(),
+            config_defaults: prepared
+                .configs
+                .iter()
+                .map(|(_, name, spec)| (name.clone(), spec.default.clone()))
+                .collect(),
+            configs: named(prepared.configs.into_iter().map(|(address, name, spec)| {
+                let fixed = OnceLock::new();
+                (address, Config { name, spec, fixed })
+            })),
+            schedules: Mutex::new(prepared.schedules),
+            queues,
+            edges,
+            key_ring,
+            routers: OnceLock::new(),
+            store,
+            application,
+        }))
+    }
+
+    /// The application.
+    pub fn application(&self) -> &Arc<Application> {
+        &self.application
+    }
+
+    /// The asynchronous edges of the application, in a fixed order.
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    pub(crate) fn now_moment(&self) -> Moment {
+        moment::from_system(self.clock.now())
+    }
+
+    /// Now, by the clock this provider was opened with.
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// The routers of the application's APIs, by name.
+    pub(crate) fn routers(&self) -> &BTreeMap<String, Router> {
+        self.routers.get_or_init(|| {
+            let router = |(name, spec): (String, _)| {
+                let router = ifc_runtime::http::router(&self.application, &name, &spec);
+                (name, router)
+            };
+            self.application.apis().into_iter().map(router).collect()
+        })
+    }
+}
+
+/// An operation on something the application does not declare.
+pub(crate) fn undeclared(what: &str, target: Target<'_>) -> Error {
+    let message = format!(
+        "{what} `{}` of package `{}` is not declared in this application",
+        target.name, target.package
+    );
+    Error::new(ErrorKind::NotReady, message).retry_safe(false)
+}
+
+fn new_queue(prepared: &PreparedQueue, now: Moment) -> Queue {
+    Queue {
+        name: prepared.name.clone(),
+        sort: prepared.sort,
+        rules: prepared.rules,
+        bell: Arc::default(),
+        looked_at: AtomicI64::new(now),
+    }
+}
+
+fn named<T, A: std::borrow::Borrow<Address>>(values: impl Iterator<Item = (A, T)>) -> Names<T> {
+    let mut names = Names::new();
+    for (address, value) in values {
+        names.insert(address.borrow(), value);
+    }
+    names
+}
+
+fn declared(prepared: &Prepared) -> Names<usize> {
+    let queues = prepared.queues.iter().enumerate();
+    let declared = queues.filter(|(_, queue)| queue.sort == Sort::Queue);
+    named(declared.map(|(at, queue)| (&queue.address, at)))
+}
+
+fn position(prepared: &Prepared, sort: Sort, address: &Address) -> Option<usize> {
+    let mut queues = prepared.queues.iter();
+    queues.position(|queue| queue.sort == sort && queue.address == *address)
+}
+
+fn functions(application: &Application, prepared: &Prepared) -> Names<Function> {
+    named(application.handlers.iter().filter_map(|handler| {
+        let address = &handler.descriptor.address;
+        let (Trigger::Call, Thunk::Call(thunk)) = (&handler.descriptor.trigger, handler.thunk)
+        else {
+            return None;
+        };
+        let function = Function {
+            unit: application.name_of(address),
+            queue: position(prepared, Sort::Call, address)?,
+            timeout: unit(&handler.descriptor).timeout,
+            thunk,
+        };
+        Some((address, function))
+    }))
+}
+
+fn unit(descriptor: &HandlerDescriptor) -> UnitSpec {
+    descriptor.unit.unwrap_or(UnitSpec::new(TIMEOUT_DEFAULT))
+}
+
+fn edges(application: &Application, prepared: &Prepared) -> Result<Vec<Edge>, OpenError> {
+    let mut edges = Vec::new();
+    for Handler { descriptor, thunk } in &application.handlers {
+        let address = &descriptor.address;
+        let unit_name = application.name_of(address);
+        let unit = unit(descriptor);
+        let hidden = ConsumerSpec {
+            max_concurrency: unit.max_instances,
+            ..ConsumerSpec::DEFAULT
+        };
+        let (kind, sort, source, consumer) = match &descriptor.trigger {
+            Trigger::Http { .. } => continue,
+            Trigger::Call => (EdgeKind::AsyncCall, Sort::Call, address, hidden),
+            Trigger::Schedule(_) => (EdgeKind::Schedule, Sort::Schedule, address, hidden),
+            Trigger::Source {
+                resource, config, ..
+            } => {
+                let consumer = ConsumerSpec::decode(config).map_err(|error| {
+                    let finding = format!(
+                        "the declaration of consumer `{unit_name}` cannot be read: {error}"
+                    );
+                    OpenError::Declaration { finding }
+                })?;
+                (EdgeKind::Queue, Sort::Queue, resource, consumer)
+            }
+        };
+        let thunk = match *thunk {
+            Thunk::Event(thunk) => EdgeThunk::Event(thunk),
+            Thunk::Call(thunk) => EdgeThunk::Call(thunk),
+            Thunk::Http(_) => continue,
+        };
+        let Some(queue) = position(prepared, sort, source) else {
+            let finding = format!(
+                "consumer `{unit_name}` consumes `{}`, which is not a queue of this application",
+                application.name_of(source)
+            );
+            return Err(OpenError::Declaration { finding });
+        };
+        edges.push(Edge {
+            id: EdgeId(edges.len()),
+            unit: unit_name,
+            source: application.name_of(source),
+            kind,
+            batch: consumer.batch.max(1) as usize,
+            max_concurrency: consumer.max_concurrency.max(1) as usize,
+            lease: prepared.queues[queue].spec.lease_for(unit.timeout),
+            timeout: unit.timeout,
+            queue,
+            thunk,
+        });
+    }
+    Ok(edges)
+}

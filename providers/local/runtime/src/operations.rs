@@ -1,0 +1,330 @@
+//! What application code asks of the provider.
+
+use crate::local::{Local, PROVIDER, undeclared};
+use crate::message::Message;
+use crate::moment::nanoseconds;
+use crate::store::{Fault, Transaction};
+use crate::table::{self, Put, Table};
+use crate::{config, queue, secret};
+use ifc_manifest::Verb;
+use ifc_manifest::kind;
+use ifc_manifest::size::SYNC_BODY_BYTES_MAX;
+use ifc_runtime::config::ConfigOperations;
+use ifc_runtime::event::random_id;
+use ifc_runtime::function::FunctionOperations;
+use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
+use ifc_runtime::secret::{SecretOperations, SecretValue};
+use ifc_runtime::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use ifc_runtime::{
+    BoxFuture, Error, ErrorKind, Invocation, Provider, Target, TraceContext, handler,
+};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+impl Provider for Local {
+    fn name(&self) -> &'static str {
+        PROVIDER
+    }
+
+    fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+}
+
+/// Runs an operation and names it in its error.
+fn named<'a, T>(
+    target: Target<'a>,
+    verb: Verb,
+    operation: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, Error>> {
+    Box::pin(async move {
+        let result = operation.await;
+        result.map_err(|error| error.on(target, verb).from_provider(PROVIDER))
+    })
+}
+
+impl Local {
+    fn table(&self, target: Target<'_>) -> Result<&Arc<Table>, Error> {
+        self.tables
+            .get(target)
+            .ok_or_else(|| undeclared("table", target))
+    }
+}
+
+/// The error of a refusal outside any transaction.
+fn refusal(fault: Fault) -> Error {
+    match fault {
+        Fault::Refused(error) => error,
+        Fault::Storage(error) => Error::new(ErrorKind::Unavailable, error.to_string()),
+    }
+}
+
+impl TableOperations for Local {
+    fn get<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        _: Consistency,
+    ) -> BoxFuture<'a, Result<Option<Item>, Error>> {
+        named(table, kind::table::GET, async move {
+            let (table, now) = (self.table(table)?, self.now_moment());
+            self.store
+                .read(|snapshot| table::get(snapshot, table, now, &key))
+        })
+    }
+
+    fn batch_get<'a>(
+        &'a self,
+        table: Target<'a>,
+        keys: Vec<Key>,
+        _: Consistency,
+    ) -> BoxFuture<'a, Result<Vec<Item>, Error>> {
+        named(table, kind::table::BATCH_GET, async move {
+            let (table, now) = (self.table(table)?, self.now_moment());
+            self.store.read(|snapshot| {
+                let items = keys.iter().map(|key| table::get(snapshot, table, now, key));
+                items.filter_map(Result::transpose).collect()
+            })
+        })
+    }
+
+    fn put<'a>(
+        &'a self,
+        table: Target<'a>,
+        item: Item,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        named(table, kind::table::PUT, async move {
+            let (table, now) = (Arc::clone(self.table(table)?), self.now_moment());
+            let put = Put::new(&table, &item).map_err(refusal)?;
+            let command = move |transaction: &mut Transaction<'_, '_>| {
+                table::put(transaction, &table, now, &put, &condition)
+            };
+            self.store.write(command).await
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        named(table, kind::table::DELETE, async move {
+            let (table, now) = (Arc::clone(self.table(table)?), self.now_moment());
+            table.check_key(&key).map_err(refusal)?;
+            let command = move |transaction: &mut Transaction<'_, '_>| {
+                table::delete(transaction, &table, now, &key, &condition)
+            };
+            self.store.write(command).await
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        update: Update,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Item, Error>> {
+        named(table, kind::table::UPDATE, async move {
+            let (table, now) = (Arc::clone(self.table(table)?), self.now_moment());
+            table.check_key(&key).map_err(refusal)?;
+            let command = move |transaction: &mut Transaction<'_, '_>| {
+                table::update(transaction, &table, now, &key, &update, &condition)
+            };
+            self.store.write(command).await
+        })
+    }
+
+    fn query<'a>(&'a self, table: Target<'a>, query: Query) -> BoxFuture<'a, Result<Page, Error>> {
+        named(table, kind::table::QUERY, async move {
+            let (table, now) = (self.table(table)?, self.now_moment());
+            self.store
+                .read(|snapshot| table::query(snapshot, table, now, &query))
+        })
+    }
+}
+
+impl QueueOperations for Local {
+    fn send<'a>(
+        &'a self,
+        queue: Target<'a>,
+        messages: Vec<OutgoingMessage>,
+    ) -> BoxFuture<'a, Result<Vec<Result<Sent, Error>>, Error>> {
+        named(queue, kind::queue::SEND, async move {
+            let at = self
+                .declared_queues
+                .get(queue)
+                .ok_or_else(|| undeclared("queue", queue))?;
+            let ids = self.enqueue(*at, messages).await?;
+            Ok(ids.into_iter().map(|id| Ok(Sent { id })).collect())
+        })
+    }
+}
+
+impl Local {
+    /// Puts messages into a queue, declared or hidden, all in one commit. Returns their ids.
+    async fn enqueue(
+        &self,
+        queue: usize,
+        messages: Vec<OutgoingMessage>,
+    ) -> Result<Vec<String>, Error> {
+        let rules = self.queues[queue].rules;
+        let now = self.now_moment();
+        let mut ids = Vec::with_capacity(messages.len());
+        let records: Vec<_> = messages
+            .into_iter()
+            .map(|outgoing| {
+                let message = Message {
+                    id: outgoing.id.unwrap_or_else(random_id),
+                    sent_at: now,
+                    trace: outgoing.trace,
+                    group: outgoing.group,
+                    attributes: outgoing.attributes,
+                    body: outgoing.body,
+                };
+                let due = now.saturating_add(nanoseconds(outgoing.delay));
+                let record = message.encode();
+                ids.push(message.id);
+                (record, message.group, due)
+            })
+            .collect();
+        let sequence = Arc::clone(&self.sequence);
+        let command = move |transaction: &mut Transaction<'_, '_>| {
+            for (record, group, due) in &records {
+                queue::send(
+                    transaction,
+                    &rules,
+                    &sequence,
+                    record,
+                    group.as_deref(),
+                    *due,
+                )?;
+            }
+            Ok(())
+        };
+        self.store.write(command).await?;
+        Ok(ids)
+    }
+
+    /// Runs a function once.
+    pub(crate) async fn call(
+        &self,
+        unit: &str,
+        thunk: handler::CallThunk,
+        timeout: std::time::Duration,
+        argument: Vec<u8>,
+        invocation: Invocation,
+    ) -> Result<Vec<u8>, Error> {
+        let failed = |message: String| Error::new(ErrorKind::Failed, message);
+        let run = handler::catch_panic(move || thunk(argument));
+        match tokio::time::timeout(timeout, invocation.run(run)).await {
+            Ok(Ok(Ok(reply))) if reply.len() > SYNC_BODY_BYTES_MAX => Err(failed(format!(
+                "function `{unit}` replied {} bytes, the limit is {SYNC_BODY_BYTES_MAX}",
+                reply.len()
+            ))),
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Err(error))) => Err(failed(error.chain())),
+            Ok(Err(panic)) => Err(failed(format!("function `{unit}` panicked: {panic}"))),
+            Err(_) => Err(failed(format!(
+                "function `{unit}` did not answer within its timeout of {} s",
+                timeout.as_secs_f64()
+            ))),
+        }
+    }
+}
+
+impl FunctionOperations for Local {
+    fn invoke<'a>(
+        &'a self,
+        function: Target<'a>,
+        argument: Vec<u8>,
+        trace: TraceContext,
+    ) -> BoxFuture<'a, Result<Vec<u8>, Error>> {
+        named(function, kind::function::INVOKE, async move {
+            let found = self.functions.get(function);
+            let found = found.ok_or_else(|| undeclared("function", function))?;
+            let invocation = Invocation {
+                unit: found.unit.clone(),
+                event_id: random_id(),
+                attempt: 1,
+                trace: trace.child(),
+            };
+            self.call(
+                &found.unit,
+                found.thunk,
+                found.timeout,
+                argument,
+                invocation,
+            )
+            .await
+        })
+    }
+
+    fn invoke_async<'a>(
+        &'a self,
+        function: Target<'a>,
+        argument: Vec<u8>,
+        trace: TraceContext,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        named(function, kind::function::INVOKE_ASYNC, async move {
+            let found = self.functions.get(function);
+            let found = found.ok_or_else(|| undeclared("function", function))?;
+            let id = random_id();
+            let message = OutgoingMessage {
+                id: Some(id.clone()),
+                body: argument,
+                attributes: Default::default(),
+                group: None,
+                delay: Default::default(),
+                trace,
+            };
+            self.enqueue(found.queue, vec![message]).await?;
+            Ok(id)
+        })
+    }
+}
+
+impl SecretOperations for Local {
+    fn read_secret<'a>(&'a self, secret: Target<'a>) -> BoxFuture<'a, Result<SecretValue, Error>> {
+        named(secret, kind::secret::READ, async move {
+            let name = self
+                .secrets
+                .get(secret)
+                .ok_or_else(|| undeclared("secret", secret))?;
+            let sealed = self.store.read(|snapshot| secret::get(snapshot, name))?;
+            let sealed = sealed.ok_or_else(|| secret::missing(name))?;
+            self.key_ring.open(name, &sealed)
+        })
+    }
+}
+
+impl ConfigOperations for Local {
+    fn read_config<'a>(&'a self, config: Target<'a>) -> BoxFuture<'a, Result<String, Error>> {
+        named(config, kind::config::READ, async move {
+            let found = self
+                .configs
+                .get(config)
+                .ok_or_else(|| undeclared("config", config))?;
+            if let Some(fixed) = found.fixed.get() {
+                return Ok(fixed.clone());
+            }
+            let set = self
+                .store
+                .read(|snapshot| config::get(snapshot, &found.name))?;
+            let value = set.or_else(|| found.spec.default.clone()).ok_or_else(|| {
+                let message = format!(
+                    "config `{0}` has neither a value nor a default: set it with `ifc config set \
+                     {0}`",
+                    found.name
+                );
+                Error::new(ErrorKind::NotReady, message)
+            })?;
+            if found.spec.dynamic {
+                return Ok(value);
+            }
+            Ok(found.fixed.get_or_init(|| value).clone())
+        })
+    }
+}

@@ -1,0 +1,321 @@
+//! The embedded store: one ordered map of bytes with atomic, durable, shared commits.
+//!
+//! Commands that arrive while a commit is on its way to the disk wait for the next one and share
+//! it, so that many writers cost about as much as one. Reads see the last commit and wait for
+//! nobody. What the bytes mean is up to the modules above.
+
+mod backend;
+mod database;
+mod directory;
+mod error;
+pub(crate) mod keys;
+mod writer;
+
+pub(crate) use directory::Directory;
+pub(crate) use error::Fault;
+pub use error::OpenError;
+
+use database::Database;
+use ifc_runtime::{Error, ErrorKind};
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{ReadOnlyTable, ReadableTable, TableDefinition};
+use std::fs::OpenOptions;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use writer::Writer;
+
+/// Where the data lives.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// In a directory, held by one process at a time.
+    Directory {
+        /// The directory; made when it is not there.
+        path: PathBuf,
+        /// When an operation counts as done.
+        fsync: Fsync,
+        /// The file with the key of the secrets; `None`: `IFC_KEY_FILE`, else `ifc/local.key` in
+        /// the user's configuration directory. Made when it is first needed.
+        key_file: Option<PathBuf>,
+    },
+    /// In memory, gone at the end. Operations run on the calling thread and never wait, so that
+    /// a paused clock of tokio sees no idle moment.
+    Memory,
+}
+
+impl Storage {
+    /// A directory with the defaults: durable, key file of the user.
+    pub fn directory(path: impl Into<PathBuf>) -> Storage {
+        Storage::Directory {
+            path: path.into(),
+            fsync: Fsync::Always,
+            key_file: None,
+        }
+    }
+}
+
+/// When an operation counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fsync {
+    /// When the disk has it: it survives a power failure.
+    #[default]
+    Always,
+    /// When the operating system has it: it survives a killed process. A power failure may lose
+    /// recent operations or, at worst, damage the store.
+    Relaxed,
+}
+
+/// The map. Both kinds of transaction open this one.
+const DATA: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("ifc");
+
+/// What reads are made on.
+pub(crate) type Snapshot = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// What can be read from: the open transaction of a command, or a snapshot.
+pub(crate) trait Read: ReadableTable<&'static [u8], &'static [u8]> {}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> Read for T {}
+
+/// One command's view of the open transaction.
+pub(crate) struct Transaction<'a, 't> {
+    table: &'a mut redb::Table<'t, &'static [u8], &'static [u8]>,
+    changed: &'a mut bool,
+    touched: &'a mut Vec<u32>,
+}
+
+impl<'t> Transaction<'_, 't> {
+    /// For reading.
+    pub(crate) fn table(&self) -> &redb::Table<'t, &'static [u8], &'static [u8]> {
+        self.table
+    }
+
+    /// The value under `key`.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.table.get(key)?.map(|value| value.value().to_vec()))
+    }
+
+    /// Writes a value.
+    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Fault> {
+        *self.changed = true;
+        self.table.insert(key, value)?;
+        Ok(())
+    }
+
+    /// Removes a value; says whether it was there.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Result<bool, Fault> {
+        let removed = self.table.remove(key)?.is_some();
+        *self.changed |= removed;
+        Ok(removed)
+    }
+
+    /// Removes everything in a range.
+    pub(crate) fn remove_range(&mut self, range: &Range<Vec<u8>>) -> Result<u64, Fault> {
+        let mut removed = 0;
+        for entry in self.table.extract_from_if(slices(range), |_, _| true)? {
+            entry?;
+            removed += 1;
+        }
+        *self.changed |= removed > 0;
+        Ok(removed)
+    }
+
+    /// After the commit, whoever waits for `queue` looks at it again.
+    pub(crate) fn touch(&mut self, queue: u32) {
+        self.touched.push(queue);
+    }
+}
+
+/// A range of keys in the form that tables take.
+pub(crate) fn slices(range: &Range<Vec<u8>>) -> Range<&[u8]> {
+    range.start.as_slice()..range.end.as_slice()
+}
+
+/// The first entry of a range, as key and value.
+pub(crate) fn first(
+    table: &impl Read,
+    range: &Range<Vec<u8>>,
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, Fault> {
+    let mut entries = table.range(slices(range))?;
+    match entries.next() {
+        Some(entry) => {
+            let (key, value) = entry?;
+            Ok(Some((key.value().to_vec(), value.value().to_vec())))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Called with a queue's number after a commit that touched it.
+pub(crate) type Listener = Box<dyn Fn(u32) + Send + Sync>;
+
+/// The store.
+pub(crate) struct Store {
+    database: Arc<Database>,
+    /// The thread that commits; none in memory.
+    writer: Option<Writer>,
+    /// Held as long as the store is open. Declared last, so released last.
+    directory: Option<Directory>,
+}
+
+impl Store {
+    /// Opens the store. `listener` hears of the queues that commits touch.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub(crate) fn open(storage: &Storage, listener: Listener) -> Result<Store, OpenError> {
+        match storage {
+            Storage::Memory => {
+                let backend = std::sync::Mutex::new(Some(InMemoryBackend::new()));
+                let open = move || -> io::Result<Box<dyn redb::StorageBackend>> {
+                    let backend = backend.lock().ok().and_then(|mut slot| slot.take());
+                    let backend = backend.ok_or_else(|| io::Error::other("memory is gone"))?;
+                    Ok(Box::new(backend))
+                };
+                let database = Database::open("memory".into(), false, Box::new(open), listener)?;
+                Ok(Store {
+                    database: Arc::new(database),
+                    writer: None,
+                    directory: None,
+                })
+            }
+            Storage::Directory { path, fsync, .. } => {
+                let directory = Directory::open(path)?;
+                Store::in_directory(directory, *fsync == Fsync::Always, listener)
+            }
+        }
+    }
+
+    fn in_directory(
+        directory: Directory,
+        sync: bool,
+        listener: Listener,
+    ) -> Result<Store, OpenError> {
+        let file = directory.store_file();
+        let initialised = directory.is_initialised();
+        if initialised {
+            let length = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
+            if length == 0 {
+                return Err(OpenError::Damaged {
+                    path: file,
+                    finding: "the data directory is in use since before, but this file is missing \
+                              or empty"
+                        .to_owned(),
+                });
+            }
+        } else if file.exists() {
+            // A start that was interrupted before the store was complete: nothing is in it.
+            std::fs::remove_file(&file).map_err(|error| OpenError::Unusable {
+                path: file.clone(),
+                error,
+            })?;
+        }
+        let path = file.clone();
+        let open = move || -> io::Result<Box<dyn redb::StorageBackend>> {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)?;
+            let backend = FileBackend::new(file).map_err(io::Error::other)?;
+            Ok(Box::new(backend))
+        };
+        let store = Store::threaded(file, sync, Box::new(open), listener)?;
+        if !initialised {
+            let path = directory.path().to_owned();
+            directory
+                .set_initialised()
+                .map_err(|error| OpenError::Unusable { path, error })?;
+        }
+        Ok(Store {
+            directory: Some(directory),
+            ..store
+        })
+    }
+
+    /// A store with a committing thread on any storage.
+    fn threaded(
+        name: PathBuf,
+        sync: bool,
+        open: database::Opener,
+        listener: Listener,
+    ) -> Result<Store, OpenError> {
+        let database = Arc::new(Database::open(name, sync, open, listener)?);
+        let writer = Writer::start(Arc::clone(&database)).map_err(|error| OpenError::Unusable {
+            path: "the thread that writes".into(),
+            error,
+        })?;
+        Ok(Store {
+            database,
+            writer: Some(writer),
+            directory: None,
+        })
+    }
+
+    /// A store on storage of the caller's, for tests of what happens when it fails.
+    #[cfg(test)]
+    pub(crate) fn on_backend(
+        open: impl Fn() -> io::Result<Box<dyn redb::StorageBackend>> + Send + Sync + 'static,
+    ) -> Result<Store, OpenError> {
+        Store::threaded("test".into(), true, Box::new(open), Box::new(|_| {}))
+    }
+
+    /// The data directory, unless the store is in memory.
+    pub(crate) fn directory(&self) -> Option<&Directory> {
+        self.directory.as_ref()
+    }
+
+    /// Reads from the last commit.
+    ///
+    /// # Errors
+    /// What `read` refuses with; `Unavailable` when the storage fails.
+    pub(crate) fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, Fault>) -> Result<T, Error> {
+        self.database.read(read)
+    }
+
+    /// Runs a command in the next transaction and waits until it is committed.
+    ///
+    /// A command that refuses must not have written anything. It may run on another thread; when
+    /// the caller goes away it runs all the same.
+    ///
+    /// # Errors
+    /// What the command refuses with; `Unavailable` when the storage fails, and then nothing of
+    /// the command is applied.
+    pub(crate) async fn write<T, F>(&self, command: F) -> Result<T, Error>
+    where
+        F: FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
+        T: Send + 'static,
+    {
+        let Some(writer) = &self.writer else {
+            return self.write_now(command);
+        };
+        writer.submit(command).await.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Unavailable,
+                "the local store stopped before the operation was stored",
+            ))
+        })
+    }
+
+    /// As [`write`](Store::write), on the calling thread, which it blocks.
+    ///
+    /// # Errors
+    /// As [`write`](Store::write).
+    pub(crate) fn write_now<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (job, mut receiver) = writer::job(command);
+        self.database.run(vec![job]);
+        receiver.try_recv().unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Unavailable,
+                "the local store failed while it ran the operation; nothing of it was stored",
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

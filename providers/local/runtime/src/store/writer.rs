@@ -1,0 +1,162 @@
+//! Commands on their way into a transaction, and the thread that commits them together.
+
+use super::database::Database;
+use super::{Fault, Transaction};
+use ifc_runtime::Error;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// A command with the place of its answer.
+pub(super) trait Job: Send {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Only when the storage fails.
+    fn run(&mut self, transaction: &mut Transaction<'_, '_>) -> Result<(), redb::Error>;
+
+    /// Hands out the command's own result, or the failure that became of the commit.
+    fn answer(self: Box<Self>, failure: Option<Error>);
+}
+
+struct Command<F, T> {
+    command: Option<F>,
+    result: Option<Result<T, Error>>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<F, T> Job for Command<F, T>
+where
+    F: FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send,
+    T: Send,
+{
+    fn run(&mut self, transaction: &mut Transaction<'_, '_>) -> Result<(), redb::Error> {
+        let Some(command) = self.command.take() else {
+            return Ok(());
+        };
+        match command(transaction) {
+            Ok(value) => self.result = Some(Ok(value)),
+            Err(Fault::Refused(error)) => self.result = Some(Err(error)),
+            Err(Fault::Storage(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failure: Option<Error>) {
+        let answer = match (failure, self.result) {
+            // A refusal stands whatever becomes of the commit: it wrote nothing.
+            (_, Some(Err(refusal))) => Err(refusal),
+            (Some(failure), _) => Err(failure),
+            (None, Some(answer)) => answer,
+            // Dropping the sender tells the caller.
+            (None, None) => return,
+        };
+        // The caller may be gone; the command was carried out all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// A command as a job, and where its answer will be.
+pub(super) fn job<T, F>(command: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Error>>)
+where
+    F: FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
+    T: Send + 'static,
+{
+    let (reply, receiver) = oneshot::channel();
+    let job = Command {
+        command: Some(command),
+        result: None,
+        reply,
+    };
+    (Box::new(job), receiver)
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: Vec<Box<dyn Job>>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Inbox {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+/// The thread that runs and commits commands. Dropping it commits what is waiting and joins it.
+pub(super) struct Writer {
+    inbox: Arc<Inbox>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(database: Arc<Database>) -> io::Result<Writer> {
+        let inbox = Arc::new(Inbox::default());
+        let thread = std::thread::Builder::new()
+            .name("ifc-local-store".to_owned())
+            .spawn({
+                let inbox = Arc::clone(&inbox);
+                move || {
+                    while let Some(jobs) = inbox.wait() {
+                        database.run(jobs);
+                    }
+                }
+            })?;
+        Ok(Writer {
+            inbox,
+            thread: Some(thread),
+        })
+    }
+
+    /// Leaves a command for the next commit.
+    pub(super) fn submit<T, F>(&self, command: F) -> oneshot::Receiver<Result<T, Error>>
+    where
+        F: FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (job, receiver) = job(command);
+        let mut waiting = self.inbox.lock();
+        waiting.jobs.push(job);
+        // Whoever found the inbox empty may be asleep; later arrivals share its wake-up.
+        if waiting.jobs.len() == 1 {
+            self.inbox.arrived.notify_one();
+        }
+        receiver
+    }
+}
+
+impl Inbox {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything that has arrived; nothing once the writer is gone and all is done.
+    fn wait(&self) -> Option<Vec<Box<dyn Job>>> {
+        let mut waiting = self.lock();
+        while waiting.jobs.is_empty() {
+            if waiting.closed {
+                return None;
+            }
+            waiting = self
+                .arrived
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        Some(std::mem::take(&mut waiting.jobs))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.inbox.lock().closed = true;
+        self.inbox.arrived.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
