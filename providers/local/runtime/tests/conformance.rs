@@ -163,14 +163,15 @@ impl LocalStage {
     }
 
     /// When something is due next.
-    fn next(&self) -> Option<SystemTime> {
+    fn next(&self) -> Result<Option<SystemTime>, Failure> {
         let local = self.local();
-        let events = local
-            .edges()
-            .iter()
-            .filter_map(|edge| local.next_due(edge.id));
-        let schedule = local.next_schedule().map(|(_, time)| time);
-        events.chain(schedule).min()
+        let mut next = local.next_schedule().map(|(_, time)| time);
+        for edge in local.edges() {
+            if let Some(due) = local.next_due(edge.id)? {
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+        }
+        Ok(next)
     }
 }
 
@@ -191,7 +192,7 @@ impl Stage for LocalStage {
             let target = self.clock.now() + by;
             loop {
                 self.settle().await?;
-                match self.next().filter(|time| *time <= target) {
+                match self.next()?.filter(|time| *time <= target) {
                     Some(time) if time <= self.clock.now() => {
                         return Err("something is due and is not delivered".into());
                     }
@@ -232,7 +233,7 @@ impl Stage for LocalStage {
         source: &'a str,
     ) -> BoxFuture<'a, Result<Vec<DeadLetter>, Failure>> {
         Box::pin(async move {
-            let dead = self.local().dead_letters(source).await?;
+            let dead = self.local().dead_letters(source)?;
             let dead = dead.into_iter().map(|dead| DeadLetter {
                 id: dead.id,
                 source: dead.source,
@@ -253,7 +254,10 @@ impl Stage for LocalStage {
         secret: &'a str,
         value: &'a [u8],
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move { Ok(self.local().set_secret(secret, value.to_vec()).await?) })
+        Box::pin(async move {
+            self.local().set_secret(secret, value).await?;
+            Ok(())
+        })
     }
 
     fn set_config<'a>(
