@@ -30,7 +30,10 @@ impl Parse for Arguments {
                 input.parse::<Token![=]>()?;
                 let value: Expr = input.parse()?;
                 if arguments.knobs.iter().any(|knob| knob.name == name) {
-                    return Err(syn::Error::new(name.span(), format!("`{name}` is given twice")));
+                    return Err(syn::Error::new(
+                        name.span(),
+                        format!("`{name}` is given twice"),
+                    ));
                 }
                 arguments.knobs.push(Knob { name, value });
             } else {

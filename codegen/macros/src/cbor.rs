@@ -60,8 +60,17 @@ mod tests {
     fn the_decoder_reads_it() {
         let mut cbor = Cbor::default();
         let long = "x".repeat(300);
-        cbor.map().text("text").text(&long).text("line").uint(70_000);
-        cbor.text("small").uint(255).text("nested").map().end().end();
+        cbor.map()
+            .text("text")
+            .text(&long)
+            .text("line")
+            .uint(70_000);
+        cbor.text("small")
+            .uint(255)
+            .text("nested")
+            .map()
+            .end()
+            .end();
         let value = decode(&cbor.0).expect("valid");
         assert_eq!(value.text("text"), Some(long.as_str()));
         assert_eq!(value.uint("line"), Some(70_000));

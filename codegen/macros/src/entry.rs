@@ -57,7 +57,10 @@ pub(crate) fn test(arguments: TokenStream, item: TokenStream) -> syn::Result<Tok
     if item.sig.asyncness.is_none() {
         return Err(syn::Error::new(
             item.sig.fn_token.span,
-            format!("write `async fn {}`: the test runs inside the cloud's runtime", item.sig.ident),
+            format!(
+                "write `async fn {}`: the test runs inside the cloud's runtime",
+                item.sig.ident
+            ),
         ));
     }
     if item.sig.inputs.len() > 1 {

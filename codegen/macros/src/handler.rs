@@ -142,7 +142,10 @@ pub(crate) fn function(arguments: TokenStream, item: TokenStream) -> syn::Result
         &quote!(::ifc::__private::CallOptions::NEW #calls .__ifc_encode(&mut encoder);),
     );
     let entry = record::table_entry("Call", &unit);
-    let argument = handler.arguments.first().map_or_else(|| quote!(()), |ty| quote!(#ty));
+    let argument = handler
+        .arguments
+        .first()
+        .map_or_else(|| quote!(()), |ty| quote!(#ty));
     let argument_span = handler.arguments.first().map_or(name.span(), Spanned::span);
     let (bindings, variables) = injected(
         &handler,

@@ -20,7 +20,9 @@ pub(crate) fn unit(identifier: &Ident, explicit: Option<&syn::LitStr>) -> syn::R
     match name::check(&name, name::RESOURCE_NAME_BYTES_MAX) {
         Ok(()) => Ok(name),
         Err(error) => {
-            let found = error.resource_message().replace("resource name", "unit name");
+            let found = error
+                .resource_message()
+                .replace("resource name", "unit name");
             let help = match explicit {
                 Some(_) => String::new(),
                 None => format!(

@@ -111,11 +111,15 @@ mod tests {
     #[test]
     fn the_tag_joins_the_type() {
         check(
-            quote!(pub static ORDERS: Queue<Order> = Queue::new("orders");),
+            quote!(
+                pub static ORDERS: Queue<Order> = Queue::new("orders");
+            ),
             "pub static ORDERS: Queue<Order, ORDERS> = Queue::new(\"orders\");",
         );
         check(
-            quote!(static KEY: ifc::Secret = ifc::Secret::new("key");),
+            quote!(
+                static KEY: ifc::Secret = ifc::Secret::new("key");
+            ),
             "static KEY: ifc::Secret<KEY> =",
         );
         check(
@@ -129,8 +133,23 @@ mod tests {
 
     #[test]
     fn misuse_is_explained() {
-        check(quote!(static mut A: Secret = Secret::new("a");), "is not mutable");
-        check(quote!(static A: (u8, u8) = (1, 2);), "a resource has a type such as");
-        check(quote!(fn a() {}), "#[resource] declares a static");
+        check(
+            quote!(
+                static mut A: Secret = Secret::new("a");
+            ),
+            "is not mutable",
+        );
+        check(
+            quote!(
+                static A: (u8, u8) = (1, 2);
+            ),
+            "a resource has a type such as",
+        );
+        check(
+            quote!(
+                fn a() {}
+            ),
+            "#[resource] declares a static",
+        );
     }
 }

@@ -18,7 +18,11 @@ pub(crate) fn expand(
     let attribute = method.to_lowercase();
     let handler = Handler::parse(&attribute, item)?;
     let mut arguments: Arguments = syn::parse2(arguments)?;
-    let path = match arguments.positional.as_ref().map(|e| (string_literal(e), e)) {
+    let path = match arguments
+        .positional
+        .as_ref()
+        .map(|e| (string_literal(e), e))
+    {
         Some((Some(literal), _)) => literal.clone(),
         Some((None, expression)) => {
             return Err(syn::Error::new(
@@ -160,7 +164,9 @@ fn check_path(literal: &LitStr) -> syn::Result<()> {
             return wrong("a path has no empty segment `//`".into());
         }
         if let Some(old) = segment.strip_prefix([':', '*']) {
-            return wrong(format!("a parameter is written `{{{old}}}`, the rest of a path `{{{old}..}}`"));
+            return wrong(format!(
+                "a parameter is written `{{{old}}}`, the rest of a path `{{{old}..}}`"
+            ));
         }
         let Some(inner) = segment.strip_prefix('{') else {
             if segment.contains(['{', '}']) {
@@ -175,7 +181,9 @@ fn check_path(literal: &LitStr) -> syn::Result<()> {
         };
         let parameter = match parameter.strip_suffix("..") {
             Some(_) if !last => {
-                return wrong(format!("`{segment}` takes the rest of the path, so it comes last"));
+                return wrong(format!(
+                    "`{segment}` takes the rest of the path, so it comes last"
+                ));
             }
             Some(rest) => rest,
             None => parameter,

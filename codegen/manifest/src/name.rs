@@ -31,10 +31,14 @@ impl NameError {
     /// The finding for a resource's name, as shown by the compiler.
     pub const fn resource_message(self) -> &'static str {
         match self {
-            NameError::Empty => "resource name is empty: give it one to 32 characters of a-z, 0-9 and -",
+            NameError::Empty => {
+                "resource name is empty: give it one to 32 characters of a-z, 0-9 and -"
+            }
             NameError::TooLong => "resource name is longer than 32 characters",
             NameError::Start => "resource name must start with a lower-case letter a-z",
-            NameError::Character => "resource name may only contain a-z, 0-9 and - (no capitals, no _)",
+            NameError::Character => {
+                "resource name may only contain a-z, 0-9 and - (no capitals, no _)"
+            }
             NameError::DoubleHyphen => "resource name must not contain --",
             NameError::TrailingHyphen => "resource name must not end with -",
         }
@@ -85,7 +89,11 @@ pub const fn resource(name: &'static str) -> &'static str {
 /// or doubled hyphens.
 pub fn unit_from_identifier(identifier: &str) -> String {
     let mut name = String::new();
-    for word in identifier.trim_start_matches("r#").split('_').filter(|word| !word.is_empty()) {
+    for word in identifier
+        .trim_start_matches("r#")
+        .split('_')
+        .filter(|word| !word.is_empty())
+    {
         if !name.is_empty() {
             name.push('-');
         }

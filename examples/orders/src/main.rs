@@ -15,9 +15,7 @@ pub static ORDERS: Table<Order> = Table::new("orders");
 
 /// Orders that wait for their fulfilment. After 5 attempts an order goes to the dead letters.
 #[resource]
-pub static FULFILMENT: Queue<Order> = Queue::new("fulfilment")
-    .lease(seconds(60))
-    .max_attempts(5);
+pub static FULFILMENT: Queue<Order> = Queue::new("fulfilment").lease(seconds(60)).max_attempts(5);
 
 #[resource]
 pub static PAYMENT_KEY: Secret = Secret::new("payment-key");

@@ -90,9 +90,12 @@ impl<T: DeserializeOwned, R> Config<T, R> {
         let json = environment.provider.read_config(target).await?;
         serde_json::from_str(&json).map_err(|error| {
             let name = std::any::type_name::<T>();
-            Error::new(ErrorKind::Malformed, format!("the value `{json}` is not a `{name}`"))
-                .on(target, READ)
-                .caused_by(error)
+            Error::new(
+                ErrorKind::Malformed,
+                format!("the value `{json}` is not a `{name}`"),
+            )
+            .on(target, READ)
+            .caused_by(error)
         })
     }
 }

@@ -276,3 +276,112 @@ pub trait FromInvocation: Sized {
     /// Makes the argument.
     fn from_invocation() -> impl Future<Output = Result<Self, HandlerError>> + Send;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use std::time::UNIX_EPOCH;
+
+    fn delivery(id: &str, group: Option<&str>, body: &str) -> Delivery {
+        Delivery {
+            id: id.to_owned(),
+            source: "letters".to_owned(),
+            kind: "queue.message",
+            attempt: 1,
+            time: UNIX_EPOCH,
+            attributes: BTreeMap::new(),
+            body: body.as_bytes().to_vec(),
+            group: group.map(str::to_owned),
+            trace: TraceContext::root(),
+        }
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+            .block_on(future)
+    }
+
+    #[test]
+    fn a_body_of_another_type_is_dead_lettered_with_the_reason() {
+        let deliveries = vec![
+            delivery("a", None, "1"),
+            delivery("b", None, "\"two\""),
+            delivery("c", None, "3"),
+        ];
+        let seen = Mutex::new(Vec::new());
+        let outcomes = block_on(run::<u64, u64, _, _>(deliveries, |body| {
+            seen.lock().expect("not poisoned").push(body);
+            async { Ok(Outcomes::All(Outcome::Ack)) }
+        }));
+        assert_eq!(*seen.lock().expect("not poisoned"), [1, 3]);
+        assert_eq!(outcomes[0], Outcome::Ack);
+        let Outcome::DeadLetter { reason } = &outcomes[1] else {
+            panic!("{outcomes:?}");
+        };
+        assert!(
+            reason.starts_with("the body is not a `u64`: invalid type"),
+            "{reason}"
+        );
+        assert_eq!(outcomes[2], Outcome::Ack);
+    }
+
+    #[test]
+    fn a_failed_message_holds_back_its_group_and_no_other() {
+        let deliveries = vec![
+            delivery("a", Some("x"), "1"),
+            delivery("b", Some("y"), "2"),
+            delivery("c", Some("x"), "3"),
+            delivery("d", Some("y"), "4"),
+        ];
+        let seen = Mutex::new(Vec::new());
+        let outcomes = block_on(run::<u64, u64, _, _>(deliveries, |body| {
+            seen.lock().expect("not poisoned").push(body);
+            async move {
+                match body {
+                    1 => Err(HandlerError::new("no")),
+                    _ => Ok(Outcomes::All(Outcome::Ack)),
+                }
+            }
+        }));
+        assert_eq!(*seen.lock().expect("not poisoned"), [1, 2, 4]);
+        assert_eq!(outcomes[0], Outcome::retry("no"));
+        assert_eq!(
+            outcomes[2],
+            Outcome::retry("an earlier message of its group failed")
+        );
+        assert_eq!([&outcomes[1], &outcomes[3]], [&Outcome::Ack; 2]);
+    }
+
+    #[test]
+    fn a_batch_is_one_call_with_an_outcome_each() {
+        let deliveries = vec![
+            delivery("a", None, "1"),
+            delivery("b", None, "x"),
+            delivery("c", None, "3"),
+        ];
+        let outcomes = block_on(run::<u64, Batch<u64>, _, _>(
+            deliveries,
+            |batch| async move {
+                let ids: Vec<&str> = batch.iter().map(|event| event.id.as_str()).collect();
+                assert_eq!(ids, ["a", "c"]);
+                Ok(Outcomes::Each(vec![Outcome::Ack, Outcome::retry("later")]))
+            },
+        ));
+        assert_eq!(outcomes[0], Outcome::Ack);
+        assert!(matches!(outcomes[1], Outcome::DeadLetter { .. }));
+        assert_eq!(outcomes[2], Outcome::retry("later"));
+    }
+
+    #[test]
+    fn a_wrong_number_of_outcomes_loses_nothing() {
+        let deliveries = vec![delivery("a", None, "1"), delivery("b", None, "2")];
+        let outcomes = block_on(run::<u64, Batch<u64>, _, _>(deliveries, |_| async {
+            Ok(Outcomes::Each(vec![Outcome::Ack]))
+        }));
+        let reason = "the handler gave 1 outcomes for 2 events: give one for each";
+        assert_eq!(outcomes, vec![Outcome::retry(reason); 2]);
+    }
+}

@@ -1,11 +1,11 @@
 //! Function: a handler invoked directly.
 
 use crate::unit::unit_knobs;
+use ifc_manifest::Verb;
 use ifc_manifest::format::Encoder;
 use ifc_manifest::kind::function::{INVOKE, INVOKE_ASYNC};
 use ifc_manifest::kind::unit::{TIMEOUT_CALL, TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::size::{ASYNC_BODY_BYTES_MAX, SYNC_BODY_BYTES_MAX};
-use ifc_manifest::Verb;
 use ifc_runtime::{
     Environment, Error, ErrorKind, HandlerError, Invocation, Operation, Resource, Target, grant,
 };
@@ -119,7 +119,10 @@ fn encode<A: Serialize>(
             .caused_by(error)
     })?;
     if body.len() > limit {
-        let message = format!("the argument has {} bytes, the limit is {limit}", body.len());
+        let message = format!(
+            "the argument has {} bytes, the limit is {limit}",
+            body.len()
+        );
         return Err(Error::new(ErrorKind::TooLarge, message).on(target, verb));
     }
     Ok(body)

@@ -79,8 +79,8 @@ pub use queue::{Outgoing, Queue};
 pub use secret::Secret;
 pub use state::State;
 pub use table::{
-    Attribute, BatchGet, Condition, Cursor, Delete, Get, Index, IndexAttribute, IntoAttribute, Item, KeyAttribute, KeyOf,
-    NoSortKey, Page, Put, Query, SortAttribute, Table, Update,
+    Attribute, BatchGet, Condition, Cursor, Delete, Get, Index, IndexAttribute, IntoAttribute,
+    Item, KeyAttribute, KeyOf, NoSortKey, Page, Put, Query, SortAttribute, Table, Update,
 };
 
 /// The tag of a value that was not declared with `#[resource]`.

@@ -11,7 +11,9 @@ use ifc_manifest::kind::unit::{TIMEOUT_ASYNC, TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::name;
 use ifc_manifest::size;
 use ifc_runtime::queue::{OutgoingMessage, Sent};
-use ifc_runtime::{BoxFuture, Environment, Error, ErrorKind, Grant, Invocation, Operation, Resource, grant};
+use ifc_runtime::{
+    BoxFuture, Environment, Error, ErrorKind, Grant, Invocation, Operation, Resource, grant,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -178,7 +180,10 @@ impl<T: Serialize, R> Queue<T, R> {
         R: Resource,
         T: 'a,
     {
-        let sends: Vec<Outgoing> = messages.into_iter().map(|message| self.send(message)).collect();
+        let sends: Vec<Outgoing> = messages
+            .into_iter()
+            .map(|message| self.send(message))
+            .collect();
         Outgoing::all(sends).await
     }
 }
@@ -263,13 +268,23 @@ impl Outgoing {
             return Ok(results.into_iter().flatten().map(Err).collect());
         }
         let environment = Environment::current().map_err(|error| error.on(target, SEND))?;
-        let mut sent = environment.provider.send(target, messages).await?.into_iter();
+        let mut sent = environment
+            .provider
+            .send(target, messages)
+            .await?
+            .into_iter();
         Ok(results
             .into_iter()
             .map(|refused| match refused {
                 Some(error) => Err(error),
                 None => sent.next().map_or_else(
-                    || Err(Error::new(ErrorKind::Malformed, "the provider gave no result for a message").on(target, SEND)),
+                    || {
+                        Err(Error::new(
+                            ErrorKind::Malformed,
+                            "the provider gave no result for a message",
+                        )
+                        .on(target, SEND))
+                    },
                     |result| result.map(|Sent { id }| id),
                 ),
             })
@@ -281,29 +296,50 @@ impl Outgoing {
         let body = self.body?;
         let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
         if body.len() > size::ASYNC_BODY_BYTES_MAX {
-            return Err(too_large("the body", body.len(), size::ASYNC_BODY_BYTES_MAX));
+            return Err(too_large(
+                "the body",
+                body.len(),
+                size::ASYNC_BODY_BYTES_MAX,
+            ));
         }
         if !self.delay.is_zero() {
             if self.fifo {
                 return invalid("a fifo queue delivers in order, so a message cannot be delayed: use a standard queue, or a schedule".into());
             }
             if self.delay > Duration::from_secs(DELAY.max) {
-                return invalid(format!("a delay of {} s: {}", self.delay.as_secs(), DELAY.message));
+                return invalid(format!(
+                    "a delay of {} s: {}",
+                    self.delay.as_secs(),
+                    DELAY.message
+                ));
             }
             if body.len() > size::DELAYED_BODY_BYTES_MAX {
-                return Err(too_large("the body of a delayed message", body.len(), size::DELAYED_BODY_BYTES_MAX));
+                return Err(too_large(
+                    "the body of a delayed message",
+                    body.len(),
+                    size::DELAYED_BODY_BYTES_MAX,
+                ));
             }
         }
         match (&self.group, self.fifo) {
-            (None, true) => return invalid("a fifo queue needs a group: `.send(&m).group(\"…\")`".into()),
-            (Some(_), false) => return invalid("a standard queue has no groups: declare it with `.fifo()`".into()),
+            (None, true) => {
+                return invalid("a fifo queue needs a group: `.send(&m).group(\"…\")`".into());
+            }
+            (Some(_), false) => {
+                return invalid("a standard queue has no groups: declare it with `.fifo()`".into());
+            }
             _ => {}
         }
         for (what, text) in [("id", &self.id), ("group", &self.group)] {
             if let Some(text) = text
-                && (text.is_empty() || text.len() > queue::ID_BYTES_MAX || !text.bytes().all(|b| b.is_ascii_graphic()))
+                && (text.is_empty()
+                    || text.len() > queue::ID_BYTES_MAX
+                    || !text.bytes().all(|b| b.is_ascii_graphic()))
             {
-                return invalid(format!("the {what} `{text}` is not 1 to {} visible ASCII characters", queue::ID_BYTES_MAX));
+                return invalid(format!(
+                    "the {what} `{text}` is not 1 to {} visible ASCII characters",
+                    queue::ID_BYTES_MAX
+                ));
             }
         }
         check_attributes(&self.attributes)?;
@@ -321,31 +357,50 @@ impl Outgoing {
 fn too_large(what: &str, bytes: usize, limit: usize) -> Error {
     Error::new(
         ErrorKind::TooLarge,
-        format!("{what} has {bytes} bytes, the limit is {limit}: put it into a bucket and send its key"),
+        format!(
+            "{what} has {bytes} bytes, the limit is {limit}: put it into a bucket and send its key"
+        ),
     )
 }
 
 fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Error> {
     if attributes.len() > size::ATTRIBUTES_MAX {
-        let message = format!("{} attributes, the limit is {}", attributes.len(), size::ATTRIBUTES_MAX);
+        let message = format!(
+            "{} attributes, the limit is {}",
+            attributes.len(),
+            size::ATTRIBUTES_MAX
+        );
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
     let mut total = 0;
     for (key, value) in attributes {
         let valid = !key.is_empty()
             && key.len() <= size::ATTRIBUTE_KEY_BYTES_MAX
-            && key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-'));
+            && key
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-'));
         if !valid {
-            let message = format!("the attribute key `{key}` is not 1 to {} of a-z 0-9 _ . -", size::ATTRIBUTE_KEY_BYTES_MAX);
+            let message = format!(
+                "the attribute key `{key}` is not 1 to {} of a-z 0-9 _ . -",
+                size::ATTRIBUTE_KEY_BYTES_MAX
+            );
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         if value.len() > size::ATTRIBUTE_VALUE_BYTES_MAX {
-            return Err(too_large(&format!("the attribute `{key}`"), value.len(), size::ATTRIBUTE_VALUE_BYTES_MAX));
+            return Err(too_large(
+                &format!("the attribute `{key}`"),
+                value.len(),
+                size::ATTRIBUTE_VALUE_BYTES_MAX,
+            ));
         }
         total += key.len() + value.len();
     }
     if total > size::ATTRIBUTES_BYTES_MAX {
-        return Err(too_large("all attributes together", total, size::ATTRIBUTES_BYTES_MAX));
+        return Err(too_large(
+            "all attributes together",
+            total,
+            size::ATTRIBUTES_BYTES_MAX,
+        ));
     }
     Ok(())
 }
@@ -359,7 +414,11 @@ impl IntoFuture for Outgoing {
             let target = self.grant.target();
             let mut results = Outgoing::all(vec![self]).await?;
             results.pop().unwrap_or_else(|| {
-                Err(Error::new(ErrorKind::Malformed, "the provider gave no result for a message").on(target, SEND))
+                Err(Error::new(
+                    ErrorKind::Malformed,
+                    "the provider gave no result for a message",
+                )
+                .on(target, SEND))
             })
         })
     }

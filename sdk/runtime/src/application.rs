@@ -169,7 +169,9 @@ impl Application {
         let mut claim = |what: String, name: String, span| {
             let text = format!("{what} `{name}`");
             if let Some(first) = seen.insert((what, name), span) {
-                findings.push(format!("{text} is declared twice: at {first} and at {span}"));
+                findings.push(format!(
+                    "{text} is declared twice: at {first} and at {span}"
+                ));
             }
         };
         for resource in &self.resources {

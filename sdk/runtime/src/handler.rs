@@ -154,9 +154,7 @@ pub(crate) fn record_offset(entry: &HandlerEntry) -> usize {
 ///
 /// # Errors
 /// The panic's message.
-pub async fn catch_panic<T>(
-    start: impl FnOnce() -> BoxFuture<'static, T>,
-) -> Result<T, String> {
+pub async fn catch_panic<T>(start: impl FnOnce() -> BoxFuture<'static, T>) -> Result<T, String> {
     let caught = |panic: Box<dyn std::any::Any + Send>| {
         panic
             .downcast_ref::<&str>()

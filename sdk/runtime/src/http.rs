@@ -58,7 +58,8 @@ pub fn router(application: &Application, api: &str, spec: &HttpApiSpec) -> Route
     });
     let mut router = Router::new();
     for Handler { descriptor, thunk } in &application.handlers {
-        let (Trigger::Http { method, path, .. }, Thunk::Http(thunk)) = (&descriptor.trigger, *thunk)
+        let (Trigger::Http { method, path, .. }, Thunk::Http(thunk)) =
+            (&descriptor.trigger, *thunk)
         else {
             continue;
         };

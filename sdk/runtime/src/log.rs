@@ -41,7 +41,11 @@ impl Levels {
             default: Level::INFO,
             targets: Vec::new(),
         };
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        for part in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
             match part.split_once('=') {
                 Some((target, level)) => {
                     if let Ok(level) = level.parse() {
@@ -56,7 +60,9 @@ impl Levels {
             }
         }
         // The longest target wins.
-        levels.targets.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
+        levels
+            .targets
+            .sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
         levels
     }
 
@@ -160,7 +166,10 @@ impl Visit for Fields {
 fn json_line(metadata: &Metadata<'_>, fields: Fields) -> String {
     let mut record = Map::new();
     record.insert("time".into(), timestamp(SystemTime::now()).into());
-    record.insert("level".into(), metadata.level().as_str().to_lowercase().into());
+    record.insert(
+        "level".into(),
+        metadata.level().as_str().to_lowercase().into(),
+    );
     record.insert("target".into(), metadata.target().into());
     if let Some(invocation) = Invocation::current() {
         record.insert("unit".into(), invocation.unit.clone().into());
@@ -197,7 +206,9 @@ fn text_line(metadata: &Metadata<'_>, fields: Fields, colour: bool) -> String {
         fields.message,
     );
     for (key, value) in &fields.others {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         let _ = write!(line, " {}{value}", paint("2", &format!("{key}=")));
     }
     line.push('\n');
@@ -224,7 +235,10 @@ pub fn timestamp(time: SystemTime) -> String {
     let since_epoch = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let (days, second) = (since_epoch.as_secs() / 86_400, since_epoch.as_secs() % 86_400);
+    let (days, second) = (
+        since_epoch.as_secs() / 86_400,
+        since_epoch.as_secs() % 86_400,
+    );
     let (year, month, day) = civil_from_days(days as i64);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
@@ -246,7 +260,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -273,7 +291,10 @@ mod tests {
     fn the_longest_target_decides() {
         let levels = Levels::parse("warn,orders=info,orders::store=debug,bad=loud");
         assert_eq!(levels.default, Level::WARN);
-        assert_eq!(levels.targets[0], ("orders::store".to_owned(), Level::DEBUG));
+        assert_eq!(
+            levels.targets[0],
+            ("orders::store".to_owned(), Level::DEBUG)
+        );
         assert_eq!(levels.targets.len(), 2);
     }
 }

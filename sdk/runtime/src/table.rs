@@ -198,6 +198,5 @@ pub trait TableOperations {
     ///
     /// # Errors
     /// `Invalid` for a cursor of another query, `NotReady` while an index is being built.
-    fn query<'a>(&'a self, table: Target<'a>, query: Query)
-    -> BoxFuture<'a, Result<Page, Error>>;
+    fn query<'a>(&'a self, table: Target<'a>, query: Query) -> BoxFuture<'a, Result<Page, Error>>;
 }

@@ -78,10 +78,13 @@ fn implementation(model: &Model) -> TokenStream {
     let ttl_name = optional(ttl.map(|field| stored_if(field, "TtlAttribute")));
     let version_name = optional(version.map(|field| stored_if(field, "VersionAttribute")));
     let key_type = &key.ty;
-    let sort_type = sort.map_or_else(|| quote!(::ifc::NoSortKey), |field| {
-        let ty = &field.ty;
-        quote!(#ty)
-    });
+    let sort_type = sort.map_or_else(
+        || quote!(::ifc::NoSortKey),
+        |field| {
+            let ty = &field.ty;
+            quote!(#ty)
+        },
+    );
     let key_identifier = &key.identifier;
     let sort_value = match sort {
         Some(field) => {

@@ -66,12 +66,28 @@ mod tests {
     #[test]
     fn every_mistake_is_reported() {
         check(
-            quote!(struct A { id: String }),
+            quote!(
+                struct A {
+                    id: String,
+                }
+            ),
             &["mark the field that identifies an item with #[item(key)]"],
         );
         check(
-            quote!(struct A { #[item(key)] a: String, #[item(key)] b: String, #[item(kee)] c: u8 }),
-            &["second #[item(key)]", "unknown attribute `kee`; did you mean `key`?"],
+            quote!(
+                struct A {
+                    #[item(key)]
+                    a: String,
+                    #[item(key)]
+                    b: String,
+                    #[item(kee)]
+                    c: u8,
+                }
+            ),
+            &[
+                "second #[item(key)]",
+                "unknown attribute `kee`; did you mean `key`?",
+            ],
         );
         check(
             quote! {
@@ -81,23 +97,68 @@ mod tests {
             &["no field `custmer`; did you mean `customer`?"],
         );
         check(
-            quote!(struct A { #[item(key)] a: String, #[item(index_sort = "by-b")] b: u64 }),
+            quote!(
+                struct A {
+                    #[item(key)]
+                    a: String,
+                    #[item(index_sort = "by-b")]
+                    b: u64,
+                }
+            ),
             &["index `by-b` has a sort key but no partition key"],
         );
         check(
-            quote!(struct A { #[item(key)] a: String, #[item(index = "By_B")] b: u64 }),
+            quote!(
+                struct A {
+                    #[item(key)]
+                    a: String,
+                    #[item(index = "By_B")]
+                    b: u64,
+                }
+            ),
             &["must start with a lower-case letter"],
         );
         check(
-            quote!(struct A { #[item(key)] _a: String }),
+            quote!(
+                struct A {
+                    #[item(key)]
+                    _a: String,
+                }
+            ),
             &["attribute names that begin with `_` are reserved"],
         );
         check(
-            quote!(struct A { #[item(key)] #[serde(flatten)] a: Inner }),
+            quote!(
+                struct A {
+                    #[item(key)]
+                    #[serde(flatten)]
+                    a: Inner,
+                }
+            ),
             &["is not stored as an attribute of its own"],
         );
-        check(quote!(struct A(String);), &["named fields"]);
-        check(quote!(enum A { B }), &["named fields"]);
-        check(quote!(struct A<T> { #[item(key)] a: T }), &["no generic parameters"]);
+        check(
+            quote!(
+                struct A(String);
+            ),
+            &["named fields"],
+        );
+        check(
+            quote!(
+                enum A {
+                    B,
+                }
+            ),
+            &["named fields"],
+        );
+        check(
+            quote!(
+                struct A<T> {
+                    #[item(key)]
+                    a: T,
+                }
+            ),
+            &["no generic parameters"],
+        );
     }
 }

@@ -146,7 +146,11 @@ impl Parser {
         meta: &syn::meta::ParseNestedMeta<'_>,
         position: usize,
     ) -> syn::Result<()> {
-        let word = meta.path.get_ident().map(Ident::to_string).unwrap_or_default();
+        let word = meta
+            .path
+            .get_ident()
+            .map(Ident::to_string)
+            .unwrap_or_default();
         let slot = match word.as_str() {
             "key" => &mut self.key,
             "sort" => &mut self.sort,
@@ -207,7 +211,9 @@ impl Parser {
     /// `#[item(index(name = "by-day", key = day, sort = at))]`.
     fn struct_attribute(&mut self, meta: &syn::meta::ParseNestedMeta<'_>) -> syn::Result<()> {
         if !meta.path.is_ident("index") {
-            return Err(meta.error("on the struct only `index(name = \"…\", key = field)` is known"));
+            return Err(
+                meta.error("on the struct only `index(name = \"…\", key = field)` is known")
+            );
         }
         let mut name: Option<LitStr> = None;
         let mut key: Option<Ident> = None;
@@ -259,7 +265,9 @@ impl Parser {
         for mention in std::mem::take(&mut self.mentions) {
             let text = mention.name.value();
             if let Err(error) = name::check(&text, name::RESOURCE_NAME_BYTES_MAX) {
-                let message = error.resource_message().replace("resource name", "index name");
+                let message = error
+                    .resource_message()
+                    .replace("resource name", "index name");
                 self.mistakes.add(mention.name.span(), message);
             }
             match mention.key {
@@ -280,7 +288,8 @@ impl Parser {
             }
         }
         if !table::INDEXES.contains(indexes.len() as u64) {
-            self.mistakes.add(input.ident.span(), table::INDEXES.message);
+            self.mistakes
+                .add(input.ident.span(), table::INDEXES.message);
         }
         match (self.mistakes.0, self.key) {
             (Some(error), _) => Err(error),

@@ -74,7 +74,13 @@ pub(super) fn apply(rule: Option<&str>, field: &str) -> String {
         Some("PascalCase") => words().map(capital).collect(),
         Some("camelCase") => words()
             .enumerate()
-            .map(|(i, word)| if i == 0 { word.to_owned() } else { capital(word) })
+            .map(|(i, word)| {
+                if i == 0 {
+                    word.to_owned()
+                } else {
+                    capital(word)
+                }
+            })
             .collect(),
         Some("kebab-case") => field.replace('_', "-"),
         Some("SCREAMING-KEBAB-CASE") => field.to_uppercase().replace('_', "-"),

@@ -258,7 +258,10 @@ mod tests {
             &[0xa2, 0x61, b'a', 0, 0x61, b'a', 0],
             Err(("map key occurs twice", 7)),
         );
-        check(&[0x1b, 0xff, 0, 0, 0, 0, 0, 0, 0], Err(("integer too large", 9)));
+        check(
+            &[0x1b, 0xff, 0, 0, 0, 0, 0, 0, 0],
+            Err(("integer too large", 9)),
+        );
         check(&[0x82, 0x01], Err(("truncated", 2)));
         check(&[0x20], Ok(Value::Integer(-1)));
         check(&[0xf6], Ok(Value::Null));

@@ -194,14 +194,20 @@ mod tests {
         newer[7] = 2;
         assert_eq!(
             records(&newer).collect::<Vec<_>>(),
-            [Err(RecordError::Major { offset: 0, found: 2 })]
+            [Err(RecordError::Major {
+                offset: 0,
+                found: 2
+            })]
         );
         let mut long = good.clone();
         long[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
         long.extend(bytes(b"def"));
         assert_eq!(
             records(&long).collect::<Vec<_>>(),
-            [Err(RecordError::Length { offset: 0, length: u32::MAX })]
+            [Err(RecordError::Length {
+                offset: 0,
+                length: u32::MAX
+            })]
         );
     }
 }

@@ -209,7 +209,11 @@ pub struct SpecError {
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "configuration key `{}` is missing or unreadable", self.key)
+        write!(
+            f,
+            "configuration key `{}` is missing or unreadable",
+            self.key
+        )
     }
 }
 

@@ -90,8 +90,12 @@ impl QueueSpec {
 
     /// The lease in force for a consumer with this time-out.
     pub fn lease_for(&self, timeout: Duration) -> Duration {
-        self.lease
-            .unwrap_or_else(|| (timeout * 3 / 2).clamp(Duration::from_secs(LEASE.min), Duration::from_secs(LEASE.max)))
+        self.lease.unwrap_or_else(|| {
+            (timeout * 3 / 2).clamp(
+                Duration::from_secs(LEASE.min),
+                Duration::from_secs(LEASE.max),
+            )
+        })
     }
 
     /// Writes the spec's keys into the open map.
@@ -118,7 +122,9 @@ impl QueueSpec {
             retention: required(config.duration("retention_ms"), "retention_ms")?,
             retry: RetrySpec {
                 max_attempts: required(
-                    config.uint("max_attempts").and_then(|n| u32::try_from(n).ok()),
+                    config
+                        .uint("max_attempts")
+                        .and_then(|n| u32::try_from(n).ok()),
                     "max_attempts",
                 )?,
                 min_backoff: required(config.duration("min_backoff_ms"), "min_backoff_ms")?,
@@ -187,7 +193,10 @@ mod tests {
     fn the_lease_follows_the_timeout_within_its_range() {
         let spec = QueueSpec::DEFAULT;
         for (timeout, lease) in [(1, 10), (60, 90), (600, 600)] {
-            assert_eq!(spec.lease_for(Duration::from_secs(timeout)).as_secs(), lease);
+            assert_eq!(
+                spec.lease_for(Duration::from_secs(timeout)).as_secs(),
+                lease
+            );
         }
     }
 }

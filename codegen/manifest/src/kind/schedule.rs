@@ -78,9 +78,7 @@ impl ScheduleSpec {
     pub fn decode(config: &Value) -> Result<Self, SpecError> {
         let expression = config.text("cron").map(str::to_owned);
         let timing = match (&expression, config.duration("every_ms")) {
-            (Some(expression), _) => {
-                Timing::Cron(required(cron::parse(expression).ok(), "cron")?)
-            }
+            (Some(expression), _) => Timing::Cron(required(cron::parse(expression).ok(), "cron")?),
             (None, Some(every)) => Timing::Rate(required(cron::rate(every).ok(), "every_ms")?),
             (None, None) => return Err(SpecError { key: "cron" }),
         };

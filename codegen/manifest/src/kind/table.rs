@@ -253,11 +253,20 @@ mod tests {
     use crate::format::decode;
 
     const SCHEMA: ItemSchema = ItemSchema {
-        key: KeySchema { name: "id", scalar: Scalar::String },
-        sort: Some(KeySchema { name: "line", scalar: Scalar::Number }),
+        key: KeySchema {
+            name: "id",
+            scalar: Scalar::String,
+        },
+        sort: Some(KeySchema {
+            name: "line",
+            scalar: Scalar::Number,
+        }),
         indexes: &[IndexSchema {
             name: "by-customer",
-            key: KeySchema { name: "customer", scalar: Scalar::String },
+            key: KeySchema {
+                name: "customer",
+                scalar: Scalar::String,
+            },
             sort: None,
         }],
         ttl: Some("expires_at"),
@@ -277,8 +286,17 @@ mod tests {
         const LENGTH: usize = encoded::<0>().length();
         let value = decode(&encoded::<LENGTH>().into_bytes()).expect("valid");
         let spec = TableSpec::decode(&value).expect("valid");
-        assert_eq!(spec.key, Key { name: "id".into(), scalar: Scalar::String });
-        assert_eq!(spec.sort.as_ref().map(|key| key.scalar), Some(Scalar::Number));
+        assert_eq!(
+            spec.key,
+            Key {
+                name: "id".into(),
+                scalar: Scalar::String
+            }
+        );
+        assert_eq!(
+            spec.sort.as_ref().map(|key| key.scalar),
+            Some(Scalar::Number)
+        );
         assert_eq!(spec.indexes[0].name, "by-customer");
         assert_eq!(spec.ttl.as_deref(), Some("expires_at"));
         assert_eq!(spec.version, None);

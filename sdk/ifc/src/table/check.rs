@@ -46,7 +46,9 @@ pub(super) fn portable(attribute: &str, value: &Value) -> Result<(), Error> {
             ))
         }
         Value::Array(list) => list.iter().try_for_each(|value| portable(attribute, value)),
-        Value::Object(map) => map.values().try_for_each(|value| portable(attribute, value)),
+        Value::Object(map) => map
+            .values()
+            .try_for_each(|value| portable(attribute, value)),
         _ => Ok(()),
     }
 }
@@ -74,7 +76,10 @@ fn size(item: &Item) -> Result<(), Error> {
     }
     Err(Error::new(
         ErrorKind::TooLarge,
-        format!("the item has {} bytes, the limit is {ITEM_BYTES_MAX}", count.0),
+        format!(
+            "the item has {} bytes, the limit is {ITEM_BYTES_MAX}",
+            count.0
+        ),
     ))
 }
 

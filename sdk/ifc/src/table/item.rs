@@ -31,8 +31,7 @@ pub trait Item: Serialize + DeserializeOwned + Send + Sync + 'static {
 
 /// What identifies an item of type `T`: the partition key's borrowed form, or a pair with the sort
 /// key's. For an item with a `String` key that is `&str`.
-pub type KeyOf<'a, T> =
-    <<T as Item>::Sort as SortAttribute>::KeyOf<'a, <T as Item>::Partition>;
+pub type KeyOf<'a, T> = <<T as Item>::Sort as SortAttribute>::KeyOf<'a, <T as Item>::Partition>;
 
 /// A type that can be a key: `String` and the integers.
 #[diagnostic::on_unimplemented(

@@ -7,7 +7,8 @@ mod operation;
 
 pub use expression::{Attribute, Condition, IntoAttribute};
 pub use item::{
-    Index, IndexAttribute, Item, KeyAttribute, KeyOf, NoSortKey, SortAttribute, TtlAttribute, VersionAttribute,
+    Index, IndexAttribute, Item, KeyAttribute, KeyOf, NoSortKey, SortAttribute, TtlAttribute,
+    VersionAttribute,
 };
 pub use operation::{BatchGet, Cursor, Delete, Get, Page, Put, Query, Update};
 
@@ -208,10 +209,7 @@ impl<T: Item, R> Table<T, R> {
     ///
     /// # Errors
     /// Of kind `Invalid` for a limit outside 1 to 1,000 or a cursor of another query.
-    pub fn query<'a>(
-        &self,
-        partition: <T::Partition as KeyAttribute>::Ref<'a>,
-    ) -> Query<T, T::Sort>
+    pub fn query<'a>(&self, partition: <T::Partition as KeyAttribute>::Ref<'a>) -> Query<T, T::Sort>
     where
         R: Resource,
     {

@@ -20,9 +20,12 @@ fn environment(target: Target<'_>, verb: Verb) -> Result<Arc<Environment>, Error
 fn decode<T: Item>(item: runtime::Item, target: Target<'_>, verb: Verb) -> Result<T, Error> {
     serde_json::from_value(Value::Object(item)).map_err(|error| {
         let name = std::any::type_name::<T>();
-        Error::new(ErrorKind::Malformed, format!("a stored item is not a `{name}`"))
-            .on(target, verb)
-            .caused_by(error)
+        Error::new(
+            ErrorKind::Malformed,
+            format!("a stored item is not a `{name}`"),
+        )
+        .on(target, verb)
+        .caused_by(error)
     })
 }
 
@@ -313,7 +316,9 @@ impl<T: Item> Update<T> {
 
     /// Adds to an integer attribute, also below zero. A missing one counts as 0.
     pub fn increment<V: Integer>(mut self, attribute: Attribute<T, V>, by: i64) -> Self {
-        self.update.increment.push((attribute.name().to_owned(), by));
+        self.update
+            .increment
+            .push((attribute.name().to_owned(), by));
         self
     }
 
@@ -495,11 +500,7 @@ impl<T, S> Query<T, S> {
 }
 
 impl<T, S: KeyAttribute> Query<T, S> {
-    fn range(
-        mut self,
-        value: S::Ref<'_>,
-        range: impl FnOnce(KeyValue) -> SortRange,
-    ) -> Self {
+    fn range(mut self, value: S::Ref<'_>, range: impl FnOnce(KeyValue) -> SortRange) -> Self {
         match (&mut self.query, S::key_value(value, true)) {
             (Ok(query), Ok(value)) => query.sort = Some(range(value)),
             (Ok(_), Err(error)) => self.query = Err(error),
@@ -582,7 +583,9 @@ impl<T: Item, S> Query<T, S> {
         S: SortAttribute,
     {
         let grant = self.grant;
-        let mut query = self.query.map_err(|error| error.on(grant.target(), kind::QUERY))?;
+        let mut query = self
+            .query
+            .map_err(|error| error.on(grant.target(), kind::QUERY))?;
         let mut items = Vec::new();
         loop {
             let page = Query::<T, S> {
@@ -607,10 +610,12 @@ impl<T: Item, S: 'static> IntoFuture for Query<T, S> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let target = self.grant.target();
-            self.run(target).await.map_err(|error| match error.resource() {
-                Some(_) => error,
-                None => error.on(target, kind::QUERY),
-            })
+            self.run(target)
+                .await
+                .map_err(|error| match error.resource() {
+                    Some(_) => error,
+                    None => error.on(target, kind::QUERY),
+                })
         })
     }
 }

@@ -1,0 +1,257 @@
+//! The test kit: an application in a cloud of its own, in virtual time.
+//!
+//! ```
+//! # use ifc::prelude::*;
+//! # #[resource] static LETTERS: Queue<u64> = Queue::new("letters");
+//! # #[consumer(LETTERS)] async fn read(letter: u64) -> Result<()> { let _ = letter; Ok(()) }
+//! # fn main() {}
+//! #[ifc::test]
+//! async fn letters_are_read(cloud: ifc::test_kit::TestCloud) {
+//!     LETTERS.send(&7).delay(minutes(15)).await.unwrap();
+//!     cloud.settle().await;
+//!     assert!(cloud.queue(&LETTERS).is_empty());
+//! }
+//! ```
+//!
+//! Each test has an isolated in-memory cloud, so tests run side by side under plain `cargo test`.
+//! Nothing happens behind the test's back: events are delivered only while the test awaits
+//! [`TestCloud::run_due`], [`TestCloud::settle`] or [`TestCloud::advance`], one after the other, in
+//! an order that the seed decides. Time is tokio's paused clock: it moves when everything waits, so
+//! a day of retries takes milliseconds, and `tokio::time::sleep` in handlers takes none. (Waiting
+//! for a real socket counts as waiting too: time-outs around real I/O fire at once.)
+
+mod clock;
+mod driver;
+mod faults;
+mod http;
+mod inspect;
+mod provider;
+mod trace;
+
+pub use faults::Faults;
+pub use http::{TestApi, TestReply, TestRequest};
+pub use inspect::{DeadLetter, QueueProbe, TableProbe};
+pub use trace::{Trace, TraceEntry, TraceEvent};
+
+use crate::{Config, Queue, Secret, Table};
+use clock::VirtualClock;
+use faults::FaultPlan;
+use ifc_local::{Local, Storage};
+use ifc_manifest::Address;
+use ifc_runtime::{Application, Environment, Resource};
+use serde::Serialize;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// The application under test. Cheap to clone.
+#[derive(Clone)]
+pub struct TestCloud {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    local: Arc<Local>,
+    environment: Arc<Environment>,
+    clock: Arc<VirtualClock>,
+    faults: Arc<Mutex<FaultPlan>>,
+    trace: Arc<Mutex<Vec<TraceEntry>>>,
+}
+
+/// What `#[ifc::test]` expands to.
+#[doc(hidden)]
+pub fn run<F, Fut>(package: &str, name: &str, seed: Option<u64>, test: F) -> Fut::Output
+where
+    F: FnOnce(TestCloud) -> Fut,
+    Fut: Future,
+{
+    let seed = faults::seed(seed);
+    let application = match Application::load(package) {
+        Ok(application) => Arc::new(application),
+        Err(error) => panic!("{error}"),
+    };
+    let clock = Arc::new(VirtualClock::default());
+    let local = match Local::open(application.clone(), Storage::Memory, clock.clone()) {
+        Ok(local) => local,
+        Err(error) => panic!("{error}"),
+    };
+    let faults = Arc::new(Mutex::new(FaultPlan::new(seed)));
+    let trace = Arc::new(Mutex::new(Vec::new()));
+    let provider = provider::TestProvider {
+        local: local.clone(),
+        faults: faults.clone(),
+        trace: trace.clone(),
+    };
+    let environment = Environment::new(Arc::new(provider), application);
+    let on_thread = environment.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .on_thread_start(move || on_thread.clone().enter_thread())
+        .build()
+        .expect("the operating system grants a runtime");
+    environment.clone().enter_thread();
+    let cloud = TestCloud {
+        inner: Arc::new(Inner {
+            local,
+            environment,
+            clock: clock.clone(),
+            faults: faults.clone(),
+            trace,
+        }),
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            clock.start();
+            test(cloud).await
+        })
+    }));
+    drop(runtime);
+    Environment::leave_thread();
+    match result {
+        Ok(output) => output,
+        Err(panic) => {
+            let faults = lock(&faults);
+            if faults.used() {
+                eprintln!(
+                    "the test met injected faults; replay them: IFC_SEED={} cargo test {name}",
+                    faults.seed()
+                );
+            }
+            drop(faults);
+            resume_unwind(panic)
+        }
+    }
+}
+
+/// A lock whose holder panicked still guards plain data.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl TestCloud {
+    /// The application's default HTTP API.
+    pub fn http(&self) -> TestApi {
+        self.api(ifc_manifest::kind::http_api::DEFAULT_NAME)
+    }
+
+    /// The HTTP API called `name`.
+    ///
+    /// # Panics
+    /// When the application has none of this name.
+    pub fn api(&self, name: &str) -> TestApi {
+        TestApi::new(self, name)
+    }
+
+    /// Delivers everything that is due now and whatever follows from it, without moving time.
+    ///
+    /// # Panics
+    /// When it does not come to an end within 100,000 deliveries.
+    pub async fn run_due(&self) {
+        driver::run_due(&self.inner).await;
+    }
+
+    /// Runs until nothing is left to do: delivers, and moves time over delays and retries, until
+    /// every queue is empty. Schedules do not fire: they never end. See
+    /// [`advance`](Self::advance).
+    ///
+    /// # Panics
+    /// When it does not come to an end within 100,000 deliveries.
+    pub async fn settle(&self) {
+        driver::settle(&self.inner).await;
+    }
+
+    /// Lets time pass, with everything that is due meanwhile: deliveries, retries, expiries,
+    /// schedules.
+    ///
+    /// # Panics
+    /// When it does not come to an end within 100,000 deliveries.
+    pub async fn advance(&self, duration: Duration) {
+        driver::advance_to(&self.inner, self.now() + duration).await;
+    }
+
+    /// Lets time pass until `time`. Does nothing when that is past.
+    ///
+    /// # Panics
+    /// As [`advance`](Self::advance).
+    pub async fn advance_to(&self, time: SystemTime) {
+        driver::advance_to(&self.inner, time).await;
+    }
+
+    /// Virtual now. A test begins at 2026-01-01 00:00:00 UTC.
+    pub fn now(&self) -> SystemTime {
+        use ifc_runtime::Clock as _;
+        self.inner.clock.now()
+    }
+
+    /// Injects faults from here on: `cloud.faults().duplicate(0.2).crash(0.05).seed(7)`.
+    pub fn faults(&self) -> Faults {
+        Faults::new(self.inner.faults.clone())
+    }
+
+    /// What has happened so far, and what caused it.
+    pub fn trace(&self) -> Trace {
+        Trace::new(lock(&self.inner.trace).clone())
+    }
+
+    /// Looks into a queue.
+    pub fn queue<T, R: Resource>(&self, _: &'static Queue<T, R>) -> QueueProbe<T> {
+        QueueProbe::new(self.inner.local.clone(), self.name_of::<R>())
+    }
+
+    /// The dead letters of a queue, oldest first.
+    ///
+    /// # Panics
+    /// When a dead letter's body is not a `T`: look at [`QueueProbe::raw_dead_letters`].
+    pub fn dead_letters<T: serde::de::DeserializeOwned, R: Resource>(
+        &self,
+        queue: &'static Queue<T, R>,
+    ) -> Vec<DeadLetter<T>> {
+        self.queue(queue).dead_letters()
+    }
+
+    /// Looks into a table.
+    pub fn table<T: crate::Item, R: Resource>(&self, _: &'static Table<T, R>) -> TableProbe<T> {
+        TableProbe::new(self.inner.local.clone(), self.name_of::<R>())
+    }
+
+    /// Sets a secret.
+    ///
+    /// # Panics
+    /// When the value is larger than 24 KiB.
+    pub async fn set_secret<R: Resource>(&self, _: &'static Secret<R>, value: &str) {
+        let name = self.name_of::<R>();
+        inspect::expect(
+            self.inner.local.set_secret(&name, value.as_bytes()).await,
+            &name,
+        );
+    }
+
+    /// Sets a configuration value.
+    ///
+    /// # Panics
+    /// When the value has no JSON form.
+    pub async fn set_config<T: Serialize, R: Resource>(&self, _: &'static Config<T, R>, value: &T) {
+        let name = self.name_of::<R>();
+        let json = serde_json::to_string(value).expect("the value has a JSON form");
+        inspect::expect(self.inner.local.set_config(&name, &json).await, &name);
+    }
+
+    /// Runs a unit once with an event of its own, as `ifc invoke` does: a schedule's handler with
+    /// any input, a consumer with a message that is in no queue.
+    ///
+    /// # Errors
+    /// When there is no such unit, or a function fails.
+    pub async fn invoke(
+        &self,
+        unit: &str,
+        event: serde_json::Value,
+    ) -> Result<serde_json::Value, crate::Error> {
+        self.inner.local.invoke_unit(unit, event).await
+    }
+
+    fn name_of<R: Resource>(&self) -> String {
+        let address = Address::new(R::PACKAGE, R::NAME);
+        self.inner.environment.application.name_of(&address)
+    }
+}
