@@ -182,7 +182,7 @@ async fn open(trial: Trial) -> Running {
         .route("shop", "GET", "/items/new", says!("new"))
         .route("shop", "GET", "/items/{id}", says!("one"))
         .route("shop", "GET", "/items/{id}/lines", says!("lines"))
-        .route("shop", "GET", "/tree/root", says!("root"))
+        .route("shop", "GET", "/tree/trunk", says!("trunk"))
         .route("shop", "GET", "/tree/{rest..}", says!("rest"))
         .route("shop", "GET", "/echo/{id}", echo)
         .route("shop", "POST", "/echo/{id}", echo)
@@ -248,8 +248,8 @@ async fn most_specific(trial: Trial) {
         ("/items/new", "new"),
         ("/items/newer", "one"),
         ("/items/new/lines", "lines"),
-        ("/tree/root", "root"),
-        ("/tree/root/leaf", "rest"),
+        ("/tree/trunk", "trunk"),
+        ("/tree/trunk/leaf", "rest"),
         ("/tree/leaf", "rest"),
     ] {
         let reply = running.fetch("shop", path).await;

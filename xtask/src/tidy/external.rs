@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serde",
             "serde_json",
             "tokio",
+            "tower",
             "tracing",
         ],
     ),
