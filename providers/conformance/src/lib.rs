@@ -31,4 +31,4 @@ mod clause;
 pub use clause::{Clause, clauses};
 pub use harness::{DeadLetter, Exemption, Failure, Harness, Stage, Time};
 pub use report::{Report, Row, Verdict};
-pub use runner::run;
+pub use runner::{run, run_only};

@@ -44,12 +44,15 @@ impl Trial {
             self.harness.open(application, self.start).await,
         );
         let script = Arc::clone(&self.script);
-        script.clock(&stage.provider());
-        Running {
+        let provider = Some(stage.provider());
+        let running = Running {
             stage,
             trial: self,
             script,
-        }
+            provider,
+        };
+        running.script.clock(&running.provider());
+        running
     }
 }
 
@@ -64,15 +67,18 @@ pub(crate) struct Running {
     pub(crate) stage: Box<dyn Stage>,
     pub(crate) script: Arc<Script>,
     trial: Trial,
+    /// `None` during an outage, which nothing of the provider may outlive.
+    provider: Option<Arc<dyn Provider>>,
 }
 
 impl Running {
     pub(crate) fn provider(&self) -> Arc<dyn Provider> {
-        self.stage.provider()
+        let provider = self.provider.as_ref();
+        Arc::clone(provider.expect("operations are not tried during an outage"))
     }
 
     pub(crate) fn now(&self) -> SystemTime {
-        self.stage.provider().now()
+        self.provider().now()
     }
 
     pub(crate) async fn settle(&mut self) {
@@ -87,11 +93,12 @@ impl Running {
     }
 
     pub(crate) async fn outage(&mut self, seconds: u64) {
-        succeed(
-            "outage",
-            self.stage.outage(Duration::from_secs(seconds)).await,
-        );
-        self.script.clock(&self.stage.provider());
+        self.provider = None;
+        let down = Duration::from_secs(seconds);
+        succeed("outage", self.stage.outage(down).await);
+        let provider = self.stage.provider();
+        self.script.clock(&provider);
+        self.provider = Some(provider);
     }
 
     pub(crate) async fn dead_letters(&self, source: &str) -> Vec<crate::DeadLetter> {

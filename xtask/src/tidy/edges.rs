@@ -46,7 +46,7 @@ impl Role {
             ["providers", _, "deploy"] => Role::ProviderDeploy,
             ["cli"] => Role::Cli,
             ["xtask"] => Role::Xtask,
-            ["examples" | "tests" | "fuzz", ..] => Role::Outside,
+            ["examples" | "tests" | "fuzz" | "book", ..] => Role::Outside,
             _ => return None,
         })
     }

@@ -1,5 +1,4 @@
-//! The local provider held to the portable contract, in memory and on a directory, by a clock of
-//! its own.
+//! How the suite drives the local provider: by a clock of its own, one event after the other.
 
 use ifc_conformance::{DeadLetter, Exemption, Failure, Harness, Stage, Time};
 use ifc_local::{Local, Storage};
@@ -14,22 +13,9 @@ use tower::ServiceExt as _;
 /// Deliveries without time moving after which the provider is taken to go round in circles.
 const ROUNDS_MAX: usize = 10_000;
 
-#[tokio::test]
-async fn in_memory() {
-    ifc_conformance::run(Arc::new(LocalHarness { on_disk: false }))
-        .await
-        .check();
-}
-
-#[tokio::test]
-async fn on_a_directory() {
-    ifc_conformance::run(Arc::new(LocalHarness { on_disk: true }))
-        .await
-        .check();
-}
-
-struct LocalHarness {
-    on_disk: bool,
+/// Makes stages of the local provider.
+pub(crate) struct LocalHarness {
+    pub(crate) on_disk: bool,
 }
 
 /// Clauses with an outage.

@@ -1,0 +1,27 @@
+//! Compiles the samples of the book, as documentation tests, so that they stay true.
+//!
+//! Samples that are included from `examples/` are compiled there.
+
+/// The samples of one page.
+macro_rules! pages {
+    ($($name:ident = $page:literal;)*) => {
+        $(
+            #[cfg(doctest)]
+            #[doc = include_str!(concat!("../../src/", $page))]
+            mod $name {}
+        )*
+    };
+}
+
+pages! {
+    config = "kinds/config.md";
+    declaring = "declaring.md";
+    function = "kinds/function.md";
+    getting_started = "getting-started.md";
+    handlers = "handlers.md";
+    http_api = "kinds/http-api.md";
+    queue = "kinds/queue.md";
+    schedule = "kinds/schedule.md";
+    secret = "kinds/secret.md";
+    table = "kinds/table.md";
+}

@@ -1,0 +1,439 @@
+//! The suite must notice: each defect here is put into the local provider, and the clause that
+//! forbids it must fail.
+
+use crate::harness::LocalHarness;
+use ifc_conformance::{DeadLetter, Exemption, Failure, Harness, Stage, Time, Verdict};
+use ifc_runtime::axum::extract::Request;
+use ifc_runtime::axum::response::Response;
+use ifc_runtime::config::ConfigOperations;
+use ifc_runtime::function::FunctionOperations;
+use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
+use ifc_runtime::secret::{SecretOperations, SecretValue};
+use ifc_runtime::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use ifc_runtime::{Application, BoxFuture, Error, ErrorKind, Provider, Target, TraceContext};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// What is wrong with the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    /// Nothing: to show that it is the defects that are noticed, not the wrapper.
+    None,
+    IgnoresConditionsOfPut,
+    IgnoresConditionsOfUpdate,
+    IgnoresConditionsOfDelete,
+    DropsNulls,
+    ReversesBatchGet,
+    KeepsFirstPut,
+    IgnoresDescending,
+    IgnoresSortRange,
+    EndsAfterFirstPage,
+    IgnoresCursor,
+    MixesTables,
+    DropsAttributes,
+    MakesIds,
+    IgnoresDelay,
+    IgnoresGroup,
+    LosesLastOfBatch,
+    CallsTwice,
+    HidesFailure,
+    LosesAsyncCalls,
+    SecretReadsEmpty,
+    ConfigReadsNull,
+    DropsReasons,
+    LosesDeadLetters,
+    KeepsNothingOverAnOutage,
+    SleepsThroughTime,
+}
+
+/// The clause that each defect breaks.
+const BROKEN: &[(Defect, &str)] = &[
+    (Defect::IgnoresConditionsOfPut, "table-one-winner"),
+    (Defect::IgnoresConditionsOfUpdate, "table-condition-types"),
+    (Defect::IgnoresConditionsOfDelete, "table-condition-types"),
+    (Defect::DropsNulls, "table-put-get"),
+    (Defect::ReversesBatchGet, "table-batch-get"),
+    (Defect::KeepsFirstPut, "table-replace"),
+    (Defect::IgnoresDescending, "table-query-order"),
+    (Defect::IgnoresSortRange, "table-query-ranges"),
+    (Defect::EndsAfterFirstPage, "table-query-pages"),
+    (Defect::IgnoresCursor, "table-query-cursor-stable"),
+    (Defect::MixesTables, "table-apart"),
+    (Defect::DropsAttributes, "queue-delivery"),
+    (Defect::MakesIds, "queue-ids"),
+    (Defect::IgnoresDelay, "queue-delay"),
+    (Defect::IgnoresGroup, "queue-fifo-blocking"),
+    (Defect::LosesLastOfBatch, "queue-batch-result"),
+    (Defect::CallsTwice, "function-fails"),
+    (Defect::HidesFailure, "function-fails"),
+    (Defect::LosesAsyncCalls, "function-async"),
+    (Defect::SecretReadsEmpty, "secret-read"),
+    (Defect::ConfigReadsNull, "config-default"),
+    (Defect::DropsReasons, "queue-exhausted"),
+    (Defect::LosesDeadLetters, "queue-dead-letter"),
+    (Defect::KeepsNothingOverAnOutage, "table-durable"),
+    (Defect::SleepsThroughTime, "schedule-cron"),
+];
+
+#[tokio::test]
+async fn every_defect_is_noticed() {
+    let mut unnoticed = Vec::new();
+    for (defect, clause) in BROKEN {
+        let harness = Arc::new(DefectiveHarness(*defect));
+        let report = ifc_conformance::run_only(harness, &[clause]).await;
+        assert_eq!(report.rows.len(), 1, "there is no clause `{clause}`");
+        if !matches!(report.rows[0].verdict, Verdict::Fail(_)) {
+            unnoticed.push(format!("{defect:?} passes {clause}"));
+        }
+    }
+    assert!(unnoticed.is_empty(), "{unnoticed:#?}");
+}
+
+#[tokio::test]
+async fn the_wrapper_itself_is_sound() {
+    let clauses: Vec<&str> = BROKEN.iter().map(|(_, clause)| *clause).collect();
+    let harness = Arc::new(DefectiveHarness(Defect::None));
+    ifc_conformance::run_only(harness, &clauses).await.check();
+}
+
+struct DefectiveHarness(Defect);
+
+impl Harness for DefectiveHarness {
+    fn provider(&self) -> String {
+        format!("local with the defect {:?}", self.0)
+    }
+
+    fn time(&self) -> Time {
+        Time::Virtual
+    }
+
+    fn exemptions(&self) -> Vec<Exemption> {
+        Vec::new()
+    }
+
+    fn open<'a>(
+        &'a self,
+        application: Arc<Application>,
+        start: SystemTime,
+    ) -> BoxFuture<'a, Result<Box<dyn Stage>, Failure>> {
+        Box::pin(async move {
+            let sound = LocalHarness { on_disk: true };
+            let stage = DefectiveStage {
+                defect: self.0,
+                inner: sound.open(Arc::clone(&application), start).await?,
+                application,
+                start,
+            };
+            let stage: Box<dyn Stage> = Box::new(stage);
+            Ok(stage)
+        })
+    }
+}
+
+struct DefectiveStage {
+    defect: Defect,
+    inner: Box<dyn Stage>,
+    application: Arc<Application>,
+    start: SystemTime,
+}
+
+impl Stage for DefectiveStage {
+    fn provider(&self) -> Arc<dyn Provider> {
+        Arc::new(Defective {
+            defect: self.defect,
+            inner: self.inner.provider(),
+        })
+    }
+
+    fn settle<'a>(&'a mut self) -> BoxFuture<'a, Result<(), Failure>> {
+        self.inner.settle()
+    }
+
+    fn advance<'a>(&'a mut self, by: Duration) -> BoxFuture<'a, Result<(), Failure>> {
+        match self.defect {
+            Defect::SleepsThroughTime => self.inner.outage(by),
+            _ => self.inner.advance(by),
+        }
+    }
+
+    fn outage<'a>(&'a mut self, down: Duration) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            if self.defect == Defect::KeepsNothingOverAnOutage {
+                let sound = LocalHarness { on_disk: true };
+                let again = sound.open(Arc::clone(&self.application), self.start + down);
+                self.inner = again.await?;
+                return Ok(());
+            }
+            self.inner.outage(down).await
+        })
+    }
+
+    fn take_and_die<'a>(&'a mut self, unit: &'a str) -> BoxFuture<'a, Result<usize, Failure>> {
+        self.inner.take_and_die(unit)
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, Failure>> {
+        Box::pin(async move {
+            let mut dead = self.inner.dead_letters(source).await?;
+            match self.defect {
+                Defect::LosesDeadLetters => dead.clear(),
+                Defect::DropsReasons => dead.iter_mut().for_each(|dead| dead.reason.clear()),
+                _ => {}
+            }
+            Ok(dead)
+        })
+    }
+
+    fn redrive<'a>(&'a mut self, source: &'a str) -> BoxFuture<'a, Result<usize, Failure>> {
+        self.inner.redrive(source)
+    }
+
+    fn set_secret<'a>(
+        &'a mut self,
+        secret: &'a str,
+        value: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        self.inner.set_secret(secret, value)
+    }
+
+    fn set_config<'a>(
+        &'a mut self,
+        config: &'a str,
+        json: &'a str,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        self.inner.set_config(config, json)
+    }
+
+    fn request<'a>(
+        &'a self,
+        api: &'a str,
+        request: Request,
+    ) -> BoxFuture<'a, Result<Response, Failure>> {
+        self.inner.request(api, request)
+    }
+}
+
+struct Defective {
+    defect: Defect,
+    inner: Arc<dyn Provider>,
+}
+
+impl Defective {
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    fn table<'a>(&self, table: Target<'a>) -> Target<'a> {
+        match self.defect {
+            Defect::MixesTables => Target {
+                name: "items",
+                ..table
+            },
+            _ => table,
+        }
+    }
+}
+
+impl Provider for Defective {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn now(&self) -> SystemTime {
+        self.inner.now()
+    }
+}
+
+impl TableOperations for Defective {
+    fn get<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        consistency: Consistency,
+    ) -> BoxFuture<'a, Result<Option<Item>, Error>> {
+        Box::pin(async move {
+            let found = self.inner.get(self.table(table), key, consistency).await?;
+            Ok(found.map(|mut item| {
+                if self.has(Defect::DropsNulls) {
+                    item.retain(|_, value| !value.is_null());
+                }
+                item
+            }))
+        })
+    }
+
+    fn batch_get<'a>(
+        &'a self,
+        table: Target<'a>,
+        keys: Vec<Key>,
+        consistency: Consistency,
+    ) -> BoxFuture<'a, Result<Vec<Item>, Error>> {
+        Box::pin(async move {
+            let mut items = self.inner.batch_get(table, keys, consistency).await?;
+            if self.has(Defect::ReversesBatchGet) {
+                items.reverse();
+            }
+            Ok(items)
+        })
+    }
+
+    fn put<'a>(
+        &'a self,
+        table: Target<'a>,
+        item: Item,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let condition = match self.defect {
+            Defect::IgnoresConditionsOfPut => Condition::new(),
+            Defect::KeepsFirstPut => vec![ifc_runtime::table::Clause::ItemMissing],
+            _ => condition,
+        };
+        Box::pin(async move {
+            match self.inner.put(self.table(table), item, condition).await {
+                Err(error) if error.is_conflict() && self.has(Defect::KeepsFirstPut) => Ok(()),
+                result => result,
+            }
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let condition = match self.defect {
+            Defect::IgnoresConditionsOfDelete => Condition::new(),
+            _ => condition,
+        };
+        self.inner.delete(table, key, condition)
+    }
+
+    fn update<'a>(
+        &'a self,
+        table: Target<'a>,
+        key: Key,
+        update: Update,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Item, Error>> {
+        let condition = match self.defect {
+            Defect::IgnoresConditionsOfUpdate => Condition::new(),
+            _ => condition,
+        };
+        self.inner.update(table, key, update, condition)
+    }
+
+    fn query<'a>(
+        &'a self,
+        table: Target<'a>,
+        mut query: Query,
+    ) -> BoxFuture<'a, Result<Page, Error>> {
+        match self.defect {
+            Defect::IgnoresDescending => query.descending = false,
+            Defect::IgnoresSortRange => query.sort = None,
+            Defect::IgnoresCursor => query.cursor = None,
+            _ => {}
+        }
+        Box::pin(async move {
+            let mut page = self.inner.query(table, query).await?;
+            if self.has(Defect::EndsAfterFirstPage) {
+                page.cursor = None;
+            }
+            Ok(page)
+        })
+    }
+}
+
+impl QueueOperations for Defective {
+    fn send<'a>(
+        &'a self,
+        queue: Target<'a>,
+        mut messages: Vec<OutgoingMessage>,
+    ) -> BoxFuture<'a, Result<Vec<Result<Sent, Error>>, Error>> {
+        for (position, message) in messages.iter_mut().enumerate() {
+            match self.defect {
+                Defect::DropsAttributes => message.attributes.clear(),
+                Defect::MakesIds => message.id = None,
+                Defect::IgnoresDelay => message.delay = Duration::ZERO,
+                Defect::IgnoresGroup => {
+                    message.group = Some(format!("{position}-{:?}", message.body))
+                }
+                _ => {}
+            }
+        }
+        let lost = match self.defect {
+            Defect::LosesLastOfBatch if messages.len() > 1 => messages.pop(),
+            _ => None,
+        };
+        Box::pin(async move {
+            let mut results = self.inner.send(queue, messages).await?;
+            if let Some(OutgoingMessage { id: Some(id), .. }) = lost {
+                results.push(Ok(Sent { id }));
+            }
+            Ok(results)
+        })
+    }
+}
+
+impl FunctionOperations for Defective {
+    fn invoke<'a>(
+        &'a self,
+        function: Target<'a>,
+        argument: Vec<u8>,
+        trace: TraceContext,
+    ) -> BoxFuture<'a, Result<Vec<u8>, Error>> {
+        Box::pin(async move {
+            if self.has(Defect::CallsTwice) {
+                let _ = self.inner.invoke(function, argument.clone(), trace).await;
+            }
+            let result = self.inner.invoke(function, argument, trace).await;
+            match result {
+                Err(error) if self.has(Defect::HidesFailure) => {
+                    Err(Error::new(ErrorKind::Unavailable, error.to_string()))
+                }
+                result => result,
+            }
+        })
+    }
+
+    fn invoke_async<'a>(
+        &'a self,
+        function: Target<'a>,
+        argument: Vec<u8>,
+        trace: TraceContext,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        Box::pin(async move {
+            if self.has(Defect::LosesAsyncCalls) {
+                return Ok("accepted".to_owned());
+            }
+            self.inner.invoke_async(function, argument, trace).await
+        })
+    }
+}
+
+impl SecretOperations for Defective {
+    fn read_secret<'a>(&'a self, secret: Target<'a>) -> BoxFuture<'a, Result<SecretValue, Error>> {
+        Box::pin(async move {
+            let value = self.inner.read_secret(secret).await?;
+            Ok(match self.defect {
+                Defect::SecretReadsEmpty => SecretValue::new(Vec::new()),
+                _ => value,
+            })
+        })
+    }
+}
+
+impl ConfigOperations for Defective {
+    fn read_config<'a>(&'a self, config: Target<'a>) -> BoxFuture<'a, Result<String, Error>> {
+        Box::pin(async move {
+            let value = self.inner.read_config(config).await?;
+            Ok(match self.defect {
+                Defect::ConfigReadsNull => "null".to_owned(),
+                _ => value,
+            })
+        })
+    }
+}
