@@ -79,7 +79,7 @@ const STEPS: &[(&str, Action)] = &[
         "API documentation",
         Run(
             "cargo",
-            &["doc", "--workspace", "--no-deps"],
+            &["doc", "--workspace", "--no-deps", "--lib"],
             &[("RUSTDOCFLAGS", "-D warnings")],
         ),
     ),

@@ -1,6 +1,6 @@
 //! What an `ifc` application writes into its artifact, and how it is read back.
 //!
-//! Both planes share this crate: the application encodes [`format`] records in const evaluation,
+//! Both planes share this crate: the application encodes [`mod@format`] records in const evaluation,
 //! the tool and the runtime decode them. It holds the grammar of names, the specs, verbs and limits
 //! of every kind, and nothing else: no I/O, no async, no provider.
 //!

@@ -51,7 +51,7 @@ pub const fn check(name: &str, bytes_max: usize) -> Result<(), NameError> {
     if bytes.is_empty() {
         return Err(NameError::Empty);
     }
-    if !matches!(bytes[0], b'a'..=b'z') {
+    if !bytes[0].is_ascii_lowercase() {
         return Err(NameError::Start);
     }
     let mut i = 1;

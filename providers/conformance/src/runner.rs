@@ -14,12 +14,20 @@ const FILTER: &str = "IFC_CONFORMANCE";
 /// those whose id begins with its value.
 ///
 /// A clause that panics has failed; the panic's message is its finding.
+///
+/// # Panics
+/// When no clause's id begins so.
 pub async fn run(harness: Arc<dyn Harness>) -> Report {
     let filter = std::env::var(FILTER).unwrap_or_default();
-    let chosen = clauses()
+    let chosen: Vec<Clause> = clauses()
         .into_iter()
-        .filter(|clause| clause.id.starts_with(&filter));
-    try_clauses(harness, chosen.collect()).await
+        .filter(|clause| clause.id.starts_with(&filter))
+        .collect();
+    assert!(
+        !chosen.is_empty(),
+        "no clause's id begins with `{filter}`, the value of {FILTER}"
+    );
+    try_clauses(harness, chosen).await
 }
 
 /// Tries the clauses with these ids.
