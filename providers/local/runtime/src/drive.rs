@@ -30,7 +30,7 @@ pub struct Lease {
 }
 
 impl Local {
-    fn edge(&self, edge: EdgeId) -> &Edge {
+    pub(crate) fn edge(&self, edge: EdgeId) -> &Edge {
         &self.edges[edge.0]
     }
 
@@ -124,10 +124,25 @@ impl Local {
         receipt: Receipt,
         outcome: Outcome,
     ) -> Result<Finished, Error> {
+        let finished = self.finish_all(edge, vec![(receipt, outcome)]).await?;
+        Ok(finished.into_iter().next().unwrap_or(Finished::LeaseLost))
+    }
+
+    /// Applies the outcomes of a batch in one commit.
+    pub(crate) async fn finish_all(
+        &self,
+        edge: EdgeId,
+        outcomes: Vec<(Receipt, Outcome)>,
+    ) -> Result<Vec<Finished>, Error> {
         let rules = self.queues[self.edge(edge).queue].rules;
         let now = self.now_moment();
         let command = move |transaction: &mut Transaction<'_, '_>| {
-            queue::finish(transaction, &rules, now, receipt, &outcome)
+            let outcomes = outcomes.iter();
+            outcomes
+                .map(|(receipt, outcome)| {
+                    queue::finish(transaction, &rules, now, *receipt, outcome)
+                })
+                .collect()
         };
         self.store.write(command).await
     }
@@ -286,7 +301,7 @@ fn lease_of(edge: &Edge, leased: Leased) -> Lease {
 }
 
 /// The run of a handler that this delivery causes.
-fn invocation(edge: &Edge, delivery: &Delivery) -> Invocation {
+pub(crate) fn invocation(edge: &Edge, delivery: &Delivery) -> Invocation {
     Invocation {
         unit: edge.unit.clone(),
         event_id: delivery.id.clone(),

@@ -9,15 +9,22 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod entry;
+mod live;
+mod server;
+
 mod local;
 mod operations;
 
 mod drive;
 mod inspect;
 mod invoke;
+pub mod offline;
+pub mod report;
 
 mod catalog;
 mod config;
+pub mod cron;
 mod prepare;
 mod queue;
 mod schedule;
@@ -28,8 +35,6 @@ mod message;
 mod moment;
 mod names;
 mod store;
-
-pub mod cron;
 
 #[cfg(test)]
 mod test_support;

@@ -232,6 +232,13 @@ impl Local {
         &self.edges
     }
 
+    /// Commits what is on its way and closes the store, so that the next start is quick. Every
+    /// operation after is refused. Dropping does the same; this is for a provider that others
+    /// still hold.
+    pub fn close(&self) {
+        self.store.close();
+    }
+
     pub(crate) fn now_moment(&self) -> Moment {
         moment::from_system(self.clock.now())
     }

@@ -20,3 +20,9 @@ impl Random {
         (self.next() % limit as u64) as usize
     }
 }
+
+/// How much longer than usual random tests run: `IFC_TEST_ROUNDS`.
+pub(crate) fn rounds() -> u64 {
+    let rounds = std::env::var("IFC_TEST_ROUNDS").ok();
+    rounds.and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
+}

@@ -30,6 +30,7 @@ pub(super) struct Database {
     sync_failed: Arc<AtomicBool>,
     /// None after a failure, until it could be opened again.
     open: RwLock<Option<Arc<redb::Database>>>,
+    closed: AtomicBool,
     /// One transaction at a time; redb would block too, but not fairly.
     writing: Mutex<()>,
     listener: Listener,
@@ -52,6 +53,7 @@ impl Database {
             opener,
             sync_failed: Arc::default(),
             open: RwLock::new(None),
+            closed: AtomicBool::new(false),
             writing: Mutex::new(()),
             listener,
         };
@@ -113,6 +115,10 @@ impl Database {
         if let Some(database) = &*open {
             return Ok(Arc::clone(database));
         }
+        if self.closed.load(Ordering::Acquire) {
+            let message = "the local store is closed: the application is stopping";
+            return Err(Error::new(ErrorKind::Unavailable, message));
+        }
         match self.connect() {
             Ok(database) => Ok(Arc::clone(open.insert(Arc::new(database)))),
             Err(error) => Err(Error::new(ErrorKind::Unavailable, error.to_string())),
@@ -147,6 +153,19 @@ impl Database {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
+        }
+    }
+
+    /// Closes the database for good, so that the next start finds it in order.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let open = self
+            .open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(open) = open {
+            self.discard(open);
         }
     }
 

@@ -155,7 +155,7 @@ pub(crate) struct Store {
     /// The thread that commits; none in memory.
     writer: Option<Writer>,
     /// Held as long as the store is open. Declared last, so released last.
-    directory: Option<Directory>,
+    _directory: Option<Directory>,
 }
 
 impl Store {
@@ -176,7 +176,7 @@ impl Store {
                 Ok(Store {
                     database: Arc::new(database),
                     writer: None,
-                    directory: None,
+                    _directory: None,
                 })
             }
             Storage::Directory { path, fsync, .. } => {
@@ -229,7 +229,7 @@ impl Store {
                 .map_err(|error| OpenError::Unusable { path, error })?;
         }
         Ok(Store {
-            directory: Some(directory),
+            _directory: Some(directory),
             ..store
         })
     }
@@ -249,7 +249,7 @@ impl Store {
         Ok(Store {
             database,
             writer: Some(writer),
-            directory: None,
+            _directory: None,
         })
     }
 
@@ -261,9 +261,12 @@ impl Store {
         Store::threaded("test".into(), true, Box::new(open), Box::new(|_| {}))
     }
 
-    /// The data directory, unless the store is in memory.
-    pub(crate) fn directory(&self) -> Option<&Directory> {
-        self.directory.as_ref()
+    /// Commits what is waiting and closes the store. Everything after is refused.
+    pub(crate) fn close(&self) {
+        if let Some(writer) = &self.writer {
+            writer.close();
+        }
+        self.database.close();
     }
 
     /// Reads from the last commit.

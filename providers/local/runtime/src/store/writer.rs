@@ -84,10 +84,10 @@ struct Inbox {
     arrived: Condvar,
 }
 
-/// The thread that runs and commits commands. Dropping it commits what is waiting and joins it.
+/// The thread that runs and commits commands.
 pub(super) struct Writer {
     inbox: Arc<Inbox>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
@@ -109,7 +109,7 @@ impl Writer {
             })?;
         Ok(Writer {
             inbox,
-            thread: Some(thread),
+            thread: Mutex::new(Some(thread)),
         })
     }
 
@@ -121,12 +121,30 @@ impl Writer {
     {
         let (job, receiver) = job(command);
         let mut waiting = self.inbox.lock();
+        if waiting.closed {
+            // Dropping the job tells the caller.
+            return receiver;
+        }
         waiting.jobs.push(job);
         // Whoever found the inbox empty may be asleep; later arrivals share its wake-up.
         if waiting.jobs.len() == 1 {
             self.inbox.arrived.notify_one();
         }
         receiver
+    }
+
+    /// Takes no more commands, commits what is waiting and ends the thread.
+    pub(super) fn close(&self) {
+        self.inbox.lock().closed = true;
+        self.inbox.arrived.notify_one();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -153,10 +171,6 @@ impl Inbox {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.inbox.lock().closed = true;
-        self.inbox.arrived.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.close();
     }
 }

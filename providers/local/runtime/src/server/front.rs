@@ -1,0 +1,303 @@
+//! The front door: checks every request and hands it to its API or to the control endpoints.
+
+use super::control::Control;
+use crate::names::unknown;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::Response;
+use axum::{Router, body::Body};
+use ifc_manifest::kind::http_api::{Cors, DEFAULT_NAME};
+use ifc_manifest::size::HTTP_HEAD_BYTES_MAX;
+use ifc_runtime::axum;
+use ifc_runtime::http::problem;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower::Service;
+
+/// Where the control endpoints are.
+pub(super) const CONTROL_PREFIX: &str = "/__ifc/";
+
+/// An API as the front door knows it.
+struct Api {
+    router: Router,
+    cors: Option<Cors>,
+}
+
+struct Inner {
+    port: u16,
+    apis: BTreeMap<String, Api>,
+    control: Arc<Control>,
+}
+
+/// The service behind every connection.
+#[derive(Clone)]
+pub(crate) struct Front(Arc<Inner>);
+
+impl Front {
+    /// The front door of an application, on this port.
+    pub(crate) fn new(port: u16, control: Arc<Control>) -> Front {
+        let local = &control.local;
+        let mut specs = local.application().apis();
+        let api = |(name, router): (&String, &Router)| {
+            let cors = specs.remove(name).and_then(|spec| spec.cors);
+            let router = router.clone();
+            (name.clone(), Api { router, cors })
+        };
+        let apis = local.routers().iter().map(api).collect();
+        Front(Arc::new(Inner {
+            port,
+            apis,
+            control,
+        }))
+    }
+}
+
+impl Service<Request> for Front {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let inner = Arc::clone(&self.0);
+        let (parts, body) = request.into_parts();
+        match inner.admit(&parts) {
+            Err(refusal) => Box::pin(std::future::ready(Ok(*refusal))),
+            Ok(Destination::Control) => {
+                Box::pin(async move { Ok(inner.control.answer(parts, body).await) })
+            }
+            Ok(Destination::Api(api)) => {
+                // A router is a pointer; it is always ready.
+                let mut router = api.router.clone();
+                Box::pin(Service::<Request<Body>>::call(
+                    &mut router,
+                    Request::from_parts(parts, body),
+                ))
+            }
+        }
+    }
+}
+
+enum Destination<'a> {
+    Control,
+    Api(&'a Api),
+}
+
+fn refuse(status: StatusCode, message: &str) -> Box<Response> {
+    Box::new(problem(status, message))
+}
+
+impl Inner {
+    fn admit(&self, parts: &Parts) -> Result<Destination<'_>, Box<Response>> {
+        if head_bytes(parts) > HTTP_HEAD_BYTES_MAX {
+            let message = "the request line and headers are larger than 8 KiB";
+            return Err(refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message));
+        }
+        let host = requested_host(parts)
+            .ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "the request names no host"))?;
+        let Some(label) = own_name(host, self.port) else {
+            let message = format!(
+                "`{host}` is not this server: it is `localhost:{}` and answers to no other name",
+                self.port
+            );
+            return Err(refuse(StatusCode::MISDIRECTED_REQUEST, &message));
+        };
+        let origin = parts
+            .headers
+            .get(header::ORIGIN)
+            .map(|origin| origin.to_str().unwrap_or(""));
+        if parts.uri.path().starts_with(CONTROL_PREFIX) {
+            return match origin {
+                Some(origin) if !is_local_origin(origin) => {
+                    let message = "the control endpoints answer no other sites";
+                    Err(refuse(StatusCode::FORBIDDEN, message))
+                }
+                _ => Ok(Destination::Control),
+            };
+        }
+        let api = self.api(label)?;
+        match origin {
+            Some(origin) if changes_something(&parts.method) && !api.allows(origin) => {
+                let message = format!(
+                    "pages of `{origin}` may not send this request: allow it with `.cors(…)` on \
+                     the HttpApi"
+                );
+                Err(refuse(StatusCode::FORBIDDEN, &message))
+            }
+            _ => Ok(Destination::Api(api)),
+        }
+    }
+
+    /// The API of a name below `localhost`; of the bare name the default one, or the only one.
+    fn api(&self, label: &str) -> Result<&Api, Box<Response>> {
+        let found = if label.is_empty() {
+            self.apis
+                .get(DEFAULT_NAME)
+                .or_else(|| match self.apis.len() {
+                    1 => self.apis.values().next(),
+                    _ => None,
+                })
+        } else {
+            // APIs of libraries are named `library/api`, which is no host name.
+            self.apis.get(label).or_else(|| {
+                let (name, library) = label.split_once('.')?;
+                self.apis.get(&format!("{library}/{name}"))
+            })
+        };
+        found.ok_or_else(|| {
+            let names = self.apis.keys().map(String::as_str);
+            let name = if label.is_empty() {
+                DEFAULT_NAME
+            } else {
+                label
+            };
+            let mut message = unknown("API", name, names);
+            if !self.apis.is_empty() {
+                let port = self.port;
+                message.push_str(&format!(" (each at http://NAME.localhost:{port})"));
+            }
+            refuse(StatusCode::NOT_FOUND, &message)
+        })
+    }
+}
+
+impl Api {
+    fn allows(&self, origin: &str) -> bool {
+        let allowed = |cors: &Cors| {
+            cors.origins
+                .iter()
+                .any(|known| known == "*" || known == origin)
+        };
+        is_local_origin(origin) || self.cors.as_ref().is_some_and(allowed)
+    }
+}
+
+/// Bytes of request line and headers, as they were on the wire.
+fn head_bytes(parts: &Parts) -> usize {
+    let path = parts
+        .uri
+        .path_and_query()
+        .map_or(1, |path| path.as_str().len());
+    let line = parts.method.as_str().len() + path + " HTTP/1.1\r\n ".len();
+    let header = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+        name.as_str().len() + value.len() + ": \r\n".len()
+    };
+    line + parts.headers.iter().map(header).sum::<usize>()
+}
+
+fn requested_host(parts: &Parts) -> Option<&str> {
+    match parts.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => host_header(&parts.headers),
+    }
+}
+
+fn host_header(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST)?.to_str().ok()
+}
+
+/// What stands before `localhost` in our own name with our own port; empty for our bare names.
+fn own_name(host: &str, port: u16) -> Option<&str> {
+    let (name, found) = split_port(host)?;
+    let expected = match port {
+        80 => found.is_none_or(|found| found == 80),
+        _ => found == Some(port),
+    };
+    if !expected {
+        return None;
+    }
+    local_label(name)
+}
+
+/// What stands before `localhost`; empty for the loopback interface's other names too.
+fn local_label(name: &str) -> Option<&str> {
+    match name {
+        "localhost" | "127.0.0.1" | "[::1]" => Some(""),
+        _ => name
+            .strip_suffix(".localhost")
+            .filter(|label| !label.is_empty()),
+    }
+}
+
+fn split_port(host: &str) -> Option<(&str, Option<u16>)> {
+    let after_address = host.rfind(']').map_or(0, |at| at + 1);
+    match host[after_address..].find(':') {
+        Some(at) => {
+            let at = after_address + at;
+            Some((&host[..at], Some(host[at + 1..].parse().ok()?)))
+        }
+        None => Some((host, None)),
+    }
+}
+
+/// Whether a page of this origin was itself served from this machine.
+fn is_local_origin(origin: &str) -> bool {
+    let host = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
+    host.and_then(split_port)
+        .is_some_and(|(name, _)| local_label(name).is_some())
+}
+
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_names_with_our_own_port_are_ours() {
+        for (host, expected) in [
+            ("localhost:3000", Some("")),
+            ("127.0.0.1:3000", Some("")),
+            ("[::1]:3000", Some("")),
+            ("admin.localhost:3000", Some("admin")),
+            ("api.shop.localhost:3000", Some("api.shop")),
+            ("localhost", None),
+            ("localhost:80", None),
+            ("localhost:3001", None),
+            ("localhost:x", None),
+            ("localhost:", None),
+            (".localhost:3000", None),
+            ("evil.com:3000", None),
+            ("localhost.evil.com:3000", None),
+            ("evillocalhost:3000", None),
+            ("127.0.0.1.evil.com:3000", None),
+            ("127.0.0.2:3000", None),
+            ("[::2]:3000", None),
+            ("", None),
+        ] {
+            assert_eq!(own_name(host, 3000), expected, "{host}");
+        }
+        assert_eq!(own_name("localhost", 80), Some(""));
+        assert_eq!(own_name("localhost:80", 80), Some(""));
+    }
+
+    #[test]
+    fn local_origins() {
+        for (origin, expected) in [
+            ("http://localhost:5173", true),
+            ("https://localhost", true),
+            ("http://127.0.0.1:3000", true),
+            ("http://[::1]:3000", true),
+            ("http://admin.localhost:3000", true),
+            ("http://evil.com", false),
+            ("http://localhost.evil.com", false),
+            ("http://evil.com:3000", false),
+            ("null", false),
+            ("", false),
+            ("localhost", false),
+        ] {
+            assert_eq!(is_local_origin(origin), expected, "{origin}");
+        }
+    }
+}
