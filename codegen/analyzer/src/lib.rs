@@ -9,6 +9,7 @@
 
 pub mod artifact;
 pub mod cargo;
+pub mod link;
 
 mod unlinked;
 

@@ -123,12 +123,12 @@ async fn serve(served: Arc<Served>, thunk: HttpThunk, request: Request) -> Respo
                 response.headers_mut().insert(REQUEST_ID, value);
             }
             if let Some((method, path)) = access {
+                let status = response.status().as_u16();
                 tracing::info!(
                     target: "ifc::access",
-                    %method,
-                    path,
-                    status = response.status().as_u16(),
+                    status,
                     duration_us = started.elapsed().as_micros() as u64,
+                    "{method} {path}"
                 );
             }
             response

@@ -72,6 +72,11 @@ impl Project {
         select::find(selection)
     }
 
+    /// What it was found by.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
     /// Directories whose files make the program: those of its package and of every local package
     /// that it depends on, sorted.
     pub fn source_roots(&self) -> Vec<PathBuf> {

@@ -1,0 +1,67 @@
+//! What was found, as plain data that travels inside the artifact.
+
+use ifc_manifest::{Address, Kind};
+use serde::{Deserialize, Serialize};
+
+/// Version of the embedded form.
+pub(super) const VERSION: u32 = 1;
+
+/// What every handler of a program may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permissions {
+    /// Version of this form.
+    pub version: u32,
+    /// The handlers, by package, name and path.
+    pub handlers: Vec<HandlerUses>,
+    /// What code that runs before any handler can do: it is lent to every unit.
+    pub initialisation: Vec<Use>,
+    /// What widened the sets, in the user's terms.
+    pub notes: Vec<String>,
+}
+
+/// What one handler may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandlerUses {
+    /// Package of the handler.
+    pub package: String,
+    /// Its unit name as declared.
+    pub name: String,
+    /// Path of the function.
+    pub path: String,
+    /// What it may do, sorted.
+    pub uses: Vec<Use>,
+}
+
+/// One grant and the way to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    /// What is allowed.
+    pub grant: GrantUse,
+    /// Symbols on a shortest way from the handler to the operation, as the compiler names them.
+    pub way: Vec<String>,
+}
+
+/// A verb on a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GrantUse {
+    /// Package of the resource.
+    pub package: String,
+    /// Its declared name.
+    pub name: String,
+    /// The word of its kind.
+    pub kind: String,
+    /// The verb.
+    pub verb: String,
+}
+
+impl GrantUse {
+    /// The resource.
+    pub fn address(&self) -> Address {
+        Address::new(&self.package, &self.name)
+    }
+
+    /// The resource's kind, if this version knows it.
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::parse(&self.kind)
+    }
+}
