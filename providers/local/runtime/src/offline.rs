@@ -43,9 +43,7 @@ impl Store {
             key_file: None,
         };
         let store = store::Store::open(&storage, Box::new(|_| {}))?;
-        let catalog = store
-            .read(|snapshot| Catalog::load(snapshot))
-            .map_err(OpenError::Failed)?;
+        let catalog = store.read(Catalog::load).map_err(OpenError::Failed)?;
         let sequence = Arc::new(Sequence::default());
         store
             .read(|snapshot| sequence.resume(snapshot))
@@ -149,7 +147,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` when the storage fails.
     pub fn secrets(&self) -> Result<Vec<SecretStatus>, Error> {
-        let values = self.store.read(|snapshot| secret::list(snapshot))?;
+        let values = self.store.read(secret::list)?;
         let declared = self.catalog.of(Sort::Secret).map(|(name, _)| name);
         Ok(secret::statuses(declared, values))
     }

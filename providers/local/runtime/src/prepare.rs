@@ -36,12 +36,15 @@ pub(crate) struct PreparedQueue {
     pub(crate) rules: Rules,
 }
 
+/// Length and characters of a secret that makes its own value.
+type Generated = Option<(u32, Charset)>;
+
 /// The application's resources with their places in the store.
 pub(crate) struct Prepared {
     pub(crate) queues: Vec<PreparedQueue>,
     pub(crate) tables: Vec<(Address, Arc<Table>)>,
     pub(crate) schedules: Vec<Schedule>,
-    pub(crate) secrets: Vec<(Address, String, Option<(u32, Charset)>)>,
+    pub(crate) secrets: Vec<(Address, String, Generated)>,
     pub(crate) configs: Vec<(Address, String, ConfigSpec)>,
     catalog: Catalog,
     before: Catalog,
@@ -262,7 +265,8 @@ fn table(
         let same = |fact: &str| entry.facts.get(fact) == facts.get(fact);
         let items = KeyBytes::of(keys::ITEM, entry.number).range();
         let is_empty = first(snapshot, &items)?.is_none();
-        if !(same("key") && same("sort")) && !is_empty {
+        let same_key = same("key") && same("sort");
+        if !same_key && !is_empty {
             return Err(changed(format!(
                 "table `{name}` holds items with the key {}, and its declaration now says {}: \
                  declare a new table and move the items, or empty the data directory with \

@@ -148,7 +148,7 @@ impl Control {
             .map(|(unit, due)| json!({ "unit": unit, "due": ifc_runtime::log::timestamp(due) }));
         Ok(json!({
             "application": local.application().package,
-            "process": std::process::id(),
+            "pid": std::process::id(),
             "units": local.units(),
             "tables": local.tables(),
             "queues": queues,
@@ -233,7 +233,7 @@ impl ControlFile {
         let file = directory.join("control.json");
         let content = json!({
             "application": control.local.application().package,
-            "process": std::process::id(),
+            "pid": std::process::id(),
             "port": port,
             "url": format!("http://localhost:{port}"),
             "token": control.token,

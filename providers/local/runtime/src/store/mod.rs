@@ -131,11 +131,11 @@ pub(crate) fn slices(range: &Range<Vec<u8>>) -> Range<&[u8]> {
     range.start.as_slice()..range.end.as_slice()
 }
 
-/// The first entry of a range, as key and value.
-pub(crate) fn first(
-    table: &impl Read,
-    range: &Range<Vec<u8>>,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, Fault> {
+/// A key and its value.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+
+/// The first entry of a range.
+pub(crate) fn first(table: &impl Read, range: &Range<Vec<u8>>) -> Result<Option<Entry>, Fault> {
     let mut entries = table.range(slices(range))?;
     match entries.next() {
         Some(entry) => {
