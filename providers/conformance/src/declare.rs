@@ -85,8 +85,8 @@ impl Declarations {
         self.handler(name, trigger, unit, Thunk::Event(script::on_events))
     }
 
-    pub(crate) fn secret(self, name: &str) -> Declarations {
-        let config = configuration(|encoder| SecretSpec::DEFAULT.encode(encoder));
+    pub(crate) fn secret(self, name: &str, spec: SecretSpec) -> Declarations {
+        let config = configuration(|encoder| spec.encode(encoder));
         self.resource(Kind::Secret, name, config)
     }
 

@@ -64,6 +64,13 @@ pub(crate) fn clauses() -> Vec<Clause> {
         ),
         clause!(
             "4.9",
+            "schedule-no-input",
+            "a firing without input has the body `null`",
+            no_input,
+            start = at(2026, 1, 15, 12, 0)
+        ),
+        clause!(
+            "4.9",
             "schedule-retry",
             "a failed firing is tried again, with the same id",
             retry,
@@ -244,6 +251,25 @@ async fn event(trial: Trial) {
     );
     let due = seconds_between(start, first.time);
     assert_eq!(due, HOUR, "the event's time is when it was due");
+}
+
+async fn no_input(trial: Trial) {
+    let knobs = ScheduleKnobs {
+        expression: Some("0 13 15 1 *"),
+        every: None,
+        time_zone: "UTC",
+        retries: 0,
+        input: None,
+    };
+    let mut running = trial
+        .open(Declarations::new().schedule("tick", knobs))
+        .await;
+    running.advance(2 * HOUR).await;
+    // Without an input nothing leads to this trial's script: the suite's handler gives it up, and
+    // its body is found among the dead letters.
+    let dead = running.dead_letters("tick").await;
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    assert_eq!(dead[0].body, b"null");
 }
 
 async fn retry(trial: Trial) {

@@ -3,7 +3,7 @@
 use crate::clause::{Clause, clause};
 use crate::declare::{Declarations, target};
 use crate::trial::{Running, Trial, accepted, refused, succeed};
-use ifc_manifest::kind::secret::CACHE_SECONDS_MAX;
+use ifc_manifest::kind::secret::{CACHE_SECONDS_MAX, Charset, SecretSpec};
 use ifc_manifest::size::SECRET_BYTES_MAX;
 use ifc_runtime::ErrorKind;
 use ifc_runtime::secret::SecretValue;
@@ -31,6 +31,13 @@ pub(crate) fn clauses() -> Vec<Clause> {
         ),
         clause!(
             "4.10",
+            "secret-generated",
+            "a generated value is of its length and characters, and made once",
+            generated,
+            waits = 300
+        ),
+        clause!(
+            "4.10",
             "secret-hidden",
             "debug output does not show the value",
             hidden
@@ -53,7 +60,11 @@ pub(crate) fn clauses() -> Vec<Clause> {
 
 async fn open(trial: Trial) -> Running {
     trial
-        .open(Declarations::new().secret("payment-key").secret("other"))
+        .open(
+            Declarations::new()
+                .secret("payment-key", SecretSpec::DEFAULT)
+                .secret("other", SecretSpec::DEFAULT),
+        )
         .await
 }
 
@@ -115,6 +126,42 @@ async fn rotated(trial: Trial) {
     running.set_secret(b"new").await;
     running.advance(CACHE_SECONDS_MAX).await;
     assert_eq!(running.read_secret().await.expose_bytes(), b"new");
+}
+
+async fn generated(trial: Trial) {
+    let spec = |length, charset| SecretSpec {
+        generated: Some((length, charset)),
+        ..SecretSpec::DEFAULT
+    };
+    let declarations = Declarations::new()
+        .secret("payment-key", spec(64, Charset::Hex))
+        .secret("other", spec(64, Charset::Hex))
+        .secret("long", spec(1_024, Charset::UrlSafe));
+    let mut running = trial.open(declarations).await;
+    let read = async |running: &Running, name: &str| {
+        let value = running.provider().read_secret(target(name)).await;
+        accepted("read", value).expose_bytes().to_vec()
+    };
+    let value = read(&running, "payment-key").await;
+    assert_eq!(value.len(), 64);
+    let of = |charset: Charset, value: &[u8]| {
+        value.iter().all(|byte| charset.characters().contains(byte))
+    };
+    assert!(of(Charset::Hex, &value), "a character outside the set");
+    assert!(
+        read(&running, "other").await != value,
+        "two secrets have one value"
+    );
+    let long = read(&running, "long").await;
+    assert!(long.len() == 1_024 && of(Charset::UrlSafe, &long));
+    running.advance(CACHE_SECONDS_MAX).await;
+    assert!(
+        read(&running, "payment-key").await == value,
+        "it was made again"
+    );
+    running.set_secret(b"set").await;
+    running.advance(CACHE_SECONDS_MAX).await;
+    assert_eq!(read(&running, "payment-key").await, b"set");
 }
 
 async fn hidden(trial: Trial) {
