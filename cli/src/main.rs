@@ -1,2 +1,29 @@
-//! The `ifc` command.
-fn main() {}
+//! The `ifc` command: the front door. It parses arguments, composes the control plane, renders what
+//! it says, and decides the exit code. Nothing else of the workspace prints, prompts or colours.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod arguments;
+mod command;
+
+mod access;
+mod application;
+mod exit;
+mod failure;
+mod render;
+mod terminal;
+
+use clap::Parser as _;
+
+fn main() -> std::process::ExitCode {
+    exit::report_panics();
+    let arguments = arguments::Arguments::parse();
+    terminal::choose_color(arguments.global.color);
+    match command::run(arguments) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            terminal::show_failure(&failure);
+            failure.code.into()
+        }
+    }
+}

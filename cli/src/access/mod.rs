@@ -1,0 +1,236 @@
+//! Operating an application's local data: through the application while it runs, because only one
+//! process holds the data directory, and directly otherwise. Both answer with the same JSON.
+
+mod offline;
+mod running;
+
+pub(crate) use running::Running;
+
+use crate::application;
+use crate::arguments::Global;
+use crate::failure::Failure;
+use ifc_analyzer::Project;
+use offline::Offline;
+use serde::Deserialize;
+use serde_json::Value;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+/// The way to an application's data.
+pub(crate) struct Access {
+    project: Project,
+    way: Way,
+    /// What the application declares, once it was asked for.
+    graph: OnceCell<ifc_graph::Graph>,
+}
+
+enum Way {
+    Running(Running),
+    Offline(Offline),
+}
+
+/// Messages of one sort in a queue.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Depth {
+    pub(crate) ready: u64,
+    pub(crate) delayed: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) dead: u64,
+}
+
+/// Which secrets there are.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Secrets {
+    pub(crate) secrets: Vec<SecretStatus>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SecretStatus {
+    pub(crate) name: String,
+    pub(crate) version: Option<u64>,
+}
+
+/// Which configuration values there are.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Configs {
+    pub(crate) config: Vec<ConfigStatus>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ConfigStatus {
+    pub(crate) name: String,
+    pub(crate) value: Option<Value>,
+    pub(crate) set: bool,
+}
+
+/// What runs, or what was left.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Status {
+    /// Of the running application.
+    pub(crate) process: Option<u32>,
+    pub(crate) queues: BTreeMap<String, Depth>,
+    pub(crate) next_schedule: Option<NextSchedule>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct NextSchedule {
+    pub(crate) unit: String,
+    pub(crate) due: String,
+}
+
+/// Reads an answer. Its form is pinned by the tests of this command, so a wrong one is our bug or
+/// another version's application.
+pub(crate) fn read<T: for<'a> Deserialize<'a>>(answer: &Value) -> Result<T, Failure> {
+    T::deserialize(answer).map_err(|error| {
+        Failure::new("the answer of the application cannot be read")
+            .because(error)
+            .help("use an `ifc` command of the same version as the application's `ifc` crate")
+    })
+}
+
+impl Access {
+    /// The way to the data of the application that the flags choose.
+    pub(crate) fn open(global: &Global) -> Result<Access, Failure> {
+        let project = application::find(global)?;
+        let directory = application::data_directory(&project);
+        let way = match Running::find(&directory)? {
+            Some(running) => Way::Running(running),
+            None => Way::Offline(Offline::open(&directory)?),
+        };
+        Ok(Access {
+            project,
+            way,
+            graph: OnceCell::new(),
+        })
+    }
+
+    /// What runs, or what was left.
+    pub(crate) fn status(&self) -> Result<Value, Failure> {
+        match &self.way {
+            Way::Running(running) => running.get("status"),
+            Way::Offline(offline) => offline.status(),
+        }
+    }
+
+    /// The first messages of a queue.
+    pub(crate) fn messages(&self, queue: &str, limit: usize) -> Result<Value, Failure> {
+        match &self.way {
+            Way::Running(running) => {
+                running.get(&format!("queues/{}?limit={limit}", escape(queue)))
+            }
+            Way::Offline(offline) => offline.messages(queue, limit),
+        }
+    }
+
+    /// The first dead letters of a queue.
+    pub(crate) fn dead_letters(&self, queue: &str, limit: usize) -> Result<Value, Failure> {
+        match &self.way {
+            Way::Running(running) => {
+                running.get(&format!("queues/{}?dead=true&limit={limit}", escape(queue)))
+            }
+            Way::Offline(offline) => offline.dead_letters(queue, limit),
+        }
+    }
+
+    /// Puts dead letters back: those with these ids, or all. `{"redriven": n}`.
+    pub(crate) fn redrive(&self, queue: &str, ids: Option<Vec<String>>) -> Result<Value, Failure> {
+        match &self.way {
+            Way::Running(running) => {
+                let body = serde_json::json!({ "ids": ids }).to_string();
+                running.post(
+                    &format!("queues/{}/redrive", escape(queue)),
+                    body.as_bytes(),
+                )
+            }
+            Way::Offline(offline) => offline.redrive(queue, ids),
+        }
+    }
+
+    /// Which secrets there are.
+    pub(crate) fn secrets(&self) -> Result<Value, Failure> {
+        match &self.way {
+            Way::Running(running) => running.get("secrets"),
+            Way::Offline(offline) => offline.secrets(),
+        }
+    }
+
+    /// Sets the value of a declared secret. `{"version": n}`.
+    pub(crate) fn set_secret(&self, name: &str, value: &[u8]) -> Result<Value, Failure> {
+        let known: Secrets = read(&self.secrets()?)?;
+        if !known.secrets.iter().any(|secret| secret.name == name) {
+            self.check_declared(ifc_manifest::Kind::Secret, name)?;
+        }
+        match &self.way {
+            Way::Running(running) => running.put(&format!("secrets/{}", escape(name)), value),
+            Way::Offline(offline) => offline.set_secret(name, value),
+        }
+    }
+
+    /// Which configuration values there are.
+    pub(crate) fn configs(&self) -> Result<Value, Failure> {
+        match &self.way {
+            Way::Running(running) => running.get("config"),
+            Way::Offline(offline) => offline.configs(),
+        }
+    }
+
+    /// Sets a declared configuration value, which is JSON.
+    pub(crate) fn set_config(&self, name: &str, value: &str) -> Result<(), Failure> {
+        let known: Configs = read(&self.configs()?)?;
+        if !known.config.iter().any(|config| config.name == name) {
+            self.check_declared(ifc_manifest::Kind::Config, name)?;
+        }
+        match &self.way {
+            Way::Running(running) => running
+                .put(&format!("config/{}", escape(name)), value.as_bytes())
+                .map(|_| ()),
+            Way::Offline(offline) => offline.set_config(name, value),
+        }
+    }
+
+    /// Looks into the application itself for a name that the last run did not declare: it may be
+    /// new, or mistyped.
+    fn check_declared(&self, kind: ifc_manifest::Kind, name: &str) -> Result<(), Failure> {
+        let graph = match self.graph.get() {
+            Some(graph) => graph,
+            None => {
+                let analysis = application::analyze(&self.project)?;
+                self.graph.get_or_init(|| analysis.graph)
+            }
+        };
+        let names: Vec<&str> = graph
+            .of_kind(kind)
+            .map(|resource| resource.id.name.as_str())
+            .collect();
+        match names.contains(&name) {
+            true => Ok(()),
+            false => Err(Failure::unknown(kind.as_str(), name, &names)),
+        }
+    }
+}
+
+/// A name as one segment of a path. Names hold nothing that needs more than this.
+pub(crate) fn escape(name: &str) -> String {
+    let mut escaped = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                escaped.push(char::from(byte));
+            }
+            byte => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_one_segment() {
+        assert_eq!(escape("payment-key"), "payment-key");
+        assert_eq!(escape("audit/trail"), "audit%2Ftrail");
+        assert_eq!(escape("a?b#c é"), "a%3Fb%23c%20%C3%A9");
+    }
+}

@@ -1,0 +1,270 @@
+//! The arguments of the command line.
+
+use crate::exit;
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+/// Infrastructure from code: declare queues, tables, routes and schedules in Rust, beside the code
+/// that uses them
+#[derive(Debug, Parser)]
+#[command(name = "ifc", version, after_help = exit::TABLE, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which application, and how to talk.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Application")]
+pub(crate) struct Global {
+    /// Directory of the application
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".", hide_default_value = true, value_hint = ValueHint::DirPath)]
+    pub(crate) directory: PathBuf,
+    /// Package with the application, in a workspace with several
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) package: Option<String>,
+    /// Binary of the application, in a package with several
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) bin: Option<String>,
+    /// Build with the release profile
+    #[arg(short, long, global = true)]
+    pub(crate) release: bool,
+    /// Cargo features to enable
+    #[arg(
+        short = 'F',
+        long,
+        global = true,
+        value_name = "FEATURES",
+        value_delimiter = ','
+    )]
+    pub(crate) features: Vec<String>,
+    /// Leave out the default cargo features
+    #[arg(long, global = true)]
+    pub(crate) no_default_features: bool,
+    /// When to colour the output
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = false
+    )]
+    pub(crate) color: ColorChoice,
+}
+
+/// How to print facts.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a project that builds, runs and tests
+    New(New),
+    /// Run the application locally, rebuild it on save
+    Dev(Dev),
+    /// Build the application, read its graph and show everything that is wrong with it
+    Check(Output),
+    /// Show the graph: routes, units, resources
+    Graph(Graph),
+    /// Run a unit once with an event of your own
+    Invoke(Invoke),
+    /// Look into queues and put dead letters back
+    #[command(subcommand)]
+    Queue(Queue),
+    /// Set secrets and see which have a value
+    #[command(subcommand)]
+    Secret(Secret),
+    /// Set configuration values and see them
+    #[command(subcommand)]
+    Config(Config),
+    /// Look after the data of the local provider
+    #[command(subcommand)]
+    Local(Local),
+    /// Check what the command and the applications need on this machine
+    Doctor(Doctor),
+    /// Print a script that completes this command's arguments in a shell
+    Completions(Completions),
+}
+
+/// Make a project.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Directory to make; its last part is the name of the package
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) path: PathBuf,
+    /// What to begin with
+    #[arg(short, long, value_enum, default_value_t = Template::Api)]
+    pub(crate) template: Template,
+    /// Depend on the `ifc` crate in this directory instead of a published one
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub(crate) ifc_path: Option<PathBuf>,
+}
+
+/// What a new project begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// An HTTP API over a table
+    Api,
+    /// A queue with its consumer, and a schedule
+    Worker,
+}
+
+/// Run the application locally.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// Port to serve on, on the loopback interface only [default: the application's, 3000]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+}
+
+/// Check this machine.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Port to look at
+    #[arg(long, value_name = "PORT", default_value_t = 3000)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Show the graph.
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// How to show it
+    #[arg(short, long, value_enum, default_value_t = GraphFormat::Text)]
+    pub(crate) format: GraphFormat,
+    /// Print JSON, the same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+/// A form of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For people
+    Text,
+    /// For programs; its schema is published with the `ifc-graph` crate
+    Json,
+    /// For Mermaid, which Markdown on many sites understands
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// A drawing
+    Svg,
+}
+
+/// Print a completion script.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Run a unit.
+#[derive(Debug, Args)]
+pub(crate) struct Invoke {
+    /// The unit
+    pub(crate) unit: String,
+    /// File with the event as JSON, or `-` for standard input; without it the event is `null`
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) event: Option<PathBuf>,
+}
+
+/// Work on queues.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Queue {
+    /// Show what waits in a queue, without taking it
+    Peek(QueuePeek),
+    /// Put dead letters back into their queue
+    Redrive(QueueRedrive),
+}
+
+/// Look into a queue.
+#[derive(Debug, Args)]
+pub(crate) struct QueuePeek {
+    /// The queue
+    pub(crate) queue: String,
+    /// Show the messages that were given up
+    #[arg(long)]
+    pub(crate) dead: bool,
+    /// Show at most so many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Put dead letters back.
+#[derive(Debug, Args)]
+pub(crate) struct QueueRedrive {
+    /// The queue
+    pub(crate) queue: String,
+    /// Only the message with this id; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Work on secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secret {
+    /// Set the value of a secret: asked for on a terminal, else read from standard input
+    Set(SecretSet),
+    /// Show which secrets there are and which have a value; never a value
+    List(Output),
+}
+
+/// Set a secret.
+#[derive(Debug, Args)]
+pub(crate) struct SecretSet {
+    /// The secret
+    pub(crate) name: String,
+    /// File with the value, or `-` for standard input; taken as it is, byte for byte
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) value_file: Option<PathBuf>,
+}
+
+/// Work on configuration values.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Set a value
+    Set(ConfigSet),
+    /// Show the values
+    List(Output),
+}
+
+/// Set a configuration value.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigSet {
+    /// The configuration value
+    pub(crate) name: String,
+    /// The value as JSON: `3`, `true`, `\"text\"`, `{"a":1}`
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+}
+
+/// Work on local data.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Local {
+    /// Show what runs and what is stored
+    Status(Output),
+    /// Delete everything that the application stored on this machine
+    Reset(LocalReset),
+}
+
+/// Delete local data.
+#[derive(Debug, Args)]
+pub(crate) struct LocalReset {
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}

@@ -1,0 +1,91 @@
+//! `ifc invoke`: one run of a unit, by the running application or by a process of its own.
+
+use crate::access::{Running, escape};
+use crate::application::{self, DATA_DIRECTORY_VARIABLE};
+use crate::arguments::{Global, Invoke};
+use crate::exit::Exit;
+use crate::failure::{Context as _, Failure};
+use crate::terminal;
+use ifc_analyzer::Project;
+use serde_json::Value;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+pub(crate) fn run(global: &Global, invoke: &Invoke) -> Result<Exit, Failure> {
+    let event = event(invoke.event.as_deref())?;
+    let project = application::find(global)?;
+    match Running::find(&application::data_directory(&project))? {
+        Some(running) => {
+            let process = running.process();
+            terminal::status(
+                "Invoking",
+                &format!("`{}` in process {process}", invoke.unit),
+            );
+            let path = format!("invoke/{}", escape(&invoke.unit));
+            terminal::print_json(&running.post(&path, &event)?)?;
+            Ok(Exit::Success)
+        }
+        None => alone(&project, &invoke.unit, &event),
+    }
+}
+
+/// The event's bytes, checked: a mistake in a file is shown with its place.
+fn event(file: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    let (bytes, source) = match file {
+        None => return Ok(b"null".to_vec()),
+        Some(file) if file.as_os_str() == "-" => {
+            let mut bytes = Vec::new();
+            io::stdin()
+                .read_to_end(&mut bytes)
+                .context(|| "cannot read the event from standard input".to_owned())?;
+            (bytes, "standard input".to_owned())
+        }
+        Some(file) => {
+            let bytes = fs::read(file).context(|| format!("cannot read `{}`", file.display()))?;
+            (bytes, format!("`{}`", file.display()))
+        }
+    };
+    serde_json::from_slice::<Value>(&bytes)
+        .context(|| format!("the event in {source} is not JSON"))?;
+    Ok(bytes)
+}
+
+/// Builds the application and has it run the unit and nothing else.
+fn alone(project: &Project, unit: &str, event: &[u8]) -> Result<Exit, Failure> {
+    let built = project.build()?;
+    let analysis = ifc_analyzer::analyze(&built)?;
+    let units: Vec<&str> = analysis
+        .graph
+        .units
+        .iter()
+        .map(|unit| unit.name.as_str())
+        .collect();
+    if !units.contains(&unit) {
+        return Err(Failure::unknown("unit", unit, &units));
+    }
+    terminal::status("Invoking", &format!("`{unit}`"));
+    let mut child = Command::new(&built.executable)
+        .current_dir(&project.package_root)
+        .env(
+            DATA_DIRECTORY_VARIABLE,
+            application::data_directory(project),
+        )
+        .env("IFC_INVOKE", unit)
+        .stdin(Stdio::piped())
+        .spawn()
+        .context(|| "cannot start the application".to_owned())?;
+    if let Some(mut input) = child.stdin.take() {
+        // An application that does not read its event has already said why.
+        let _ = input.write_all(event);
+    }
+    let status = child
+        .wait()
+        .context(|| "cannot wait for the application".to_owned())?;
+    Ok(if status.success() {
+        Exit::Success
+    } else {
+        Exit::Failure
+    })
+}

@@ -1,0 +1,35 @@
+//! The commands: one file each.
+
+mod check;
+mod completions;
+mod config;
+mod dev;
+mod doctor;
+mod graph;
+mod invoke;
+mod local;
+mod new;
+mod queue;
+mod secret;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Runs the command.
+pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let global = arguments.global;
+    match arguments.command {
+        Command::New(new) => new::run(&global, &new),
+        Command::Check(output) => check::run(&global, &output),
+        Command::Graph(graph) => graph::run(&global, &graph),
+        Command::Dev(dev) => dev::run(&global, &dev),
+        Command::Invoke(invoke) => invoke::run(&global, &invoke),
+        Command::Queue(queue) => queue::run(&global, &queue),
+        Command::Secret(secret) => secret::run(&global, &secret),
+        Command::Config(config) => config::run(&global, &config),
+        Command::Local(local) => local::run(&global, &local),
+        Command::Doctor(doctor) => doctor::run(&global, &doctor),
+        Command::Completions(completions) => completions::run(&completions),
+    }
+}

@@ -1,0 +1,70 @@
+//! The exit codes, all in one place. `ifc help` prints this table.
+
+use std::process::ExitCode;
+
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what it was asked.
+    Success,
+    /// It found errors in the application, or could not do what it was asked.
+    Failure,
+    /// It was asked for something that does not exist: a wrong flag, an unknown name, an
+    /// application that cannot be told from others. The parser of arguments exits with this too.
+    Usage,
+}
+
+/// A bug of ours. Rust exits with it after a panic.
+const BUG: u8 = 101;
+
+/// The table of `ifc --help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+    0  done
+    1  errors were found in the application, or the command could not do its work
+    2  asked for something that does not exist: a flag, a name, an application
+  101  a bug in `ifc`";
+
+impl Exit {
+    const fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// Says that a panic is our fault, after the usual message with its place.
+pub(crate) fn report_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        anstream::eprintln!(
+            "this is a bug in ifc {}; please report it with the lines above (exit code {BUG})",
+            env!("CARGO_PKG_VERSION")
+        );
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_lists_every_code() {
+        for exit in [Exit::Success, Exit::Failure, Exit::Usage] {
+            assert!(
+                TABLE.contains(&format!("    {}  ", exit.code())),
+                "{exit:?}"
+            );
+        }
+        assert!(TABLE.contains(&format!("  {BUG}  ")));
+    }
+}

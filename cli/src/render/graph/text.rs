@@ -1,0 +1,189 @@
+//! The graph as a tree of text.
+
+use crate::terminal::{HEADING, NAME, QUIET, columns, paint};
+use ifc_graph::{Graph, Resource, Source, Spec, Unit};
+use ifc_manifest::kind::schedule::{ScheduleSpec, Timing};
+use ifc_manifest::kind::table::{Index, Key};
+use std::time::Duration;
+
+pub(super) fn write(graph: &Graph) -> String {
+    let mut text = format!(
+        "{} {}\n",
+        paint(HEADING, &graph.application.package),
+        paint(QUIET, &graph.application.version)
+    );
+    for unit in &graph.units {
+        text.push('\n');
+        text.push_str(&format!(
+            "{} {}\n",
+            paint(NAME, &unit.name),
+            paint(QUIET, &format!("({})", unit_details(unit)))
+        ));
+        text.push_str(&tree(unit, graph));
+    }
+    let resources: Vec<&Resource> = graph
+        .resources
+        .iter()
+        .filter(|resource| !matches!(resource.spec, Spec::HttpApi(_)))
+        .collect();
+    if !resources.is_empty() {
+        text.push_str(&format!("\n{}\n", paint(HEADING, "resources")));
+        let rows: Vec<Vec<String>> = resources
+            .iter()
+            .map(|resource| {
+                vec![
+                    format!("  {}", resource.id.kind),
+                    paint(NAME, &resource.id.name),
+                    paint(QUIET, &resource_details(resource).join(", ")),
+                ]
+            })
+            .collect();
+        text.push_str(&columns(&rows));
+    }
+    text
+}
+
+/// What makes a unit run and what it uses, one branch each.
+fn tree(unit: &Unit, graph: &Graph) -> String {
+    let mut rows: Vec<Vec<String>> = graph
+        .triggers_of(&unit.name)
+        .map(|trigger| {
+            let source = match &trigger.source {
+                Source::Route { method, path } => format!("{method:<6} {path}"),
+                Source::Call => "invoked by its callers".to_owned(),
+                Source::Schedule(schedule) => match timing(schedule) {
+                    (when, Some(zone)) => format!("{when} {zone}"),
+                    (when, None) => when,
+                },
+                Source::Events { resource, .. } => {
+                    format!("{} {}", resource.kind, paint(NAME, &resource.name))
+                }
+            };
+            vec![source, paint(QUIET, &trigger.handler.path)]
+        })
+        .collect();
+    for binding in graph
+        .bindings
+        .iter()
+        .flatten()
+        .filter(|binding| binding.unit == unit.name)
+    {
+        let verbs: Vec<&str> = binding.grants.iter().map(|verb| verb.as_str()).collect();
+        rows.push(vec![
+            format!(
+                "may use {} {}",
+                binding.resource.kind,
+                paint(NAME, &binding.resource.name)
+            ),
+            verbs.join(", "),
+        ]);
+    }
+    let count = rows.len();
+    columns(&rows)
+        .lines()
+        .enumerate()
+        .map(|(at, line)| match at + 1 == count {
+            true => format!("└─ {line}\n"),
+            false => format!("├─ {line}\n"),
+        })
+        .collect()
+}
+
+/// When a schedule fires, and in which time zone if that matters.
+pub(super) fn timing(schedule: &ScheduleSpec) -> (String, Option<String>) {
+    match (&schedule.expression, schedule.timing) {
+        (Some(expression), _) => (expression.clone(), Some(schedule.time_zone.clone())),
+        (None, Timing::Rate(rate)) => (format!("every {}", duration(rate.every())), None),
+        (None, Timing::Cron(_)) => (String::new(), Some(schedule.time_zone.clone())),
+    }
+}
+
+/// What a unit is and gets: "api, 512 MB, 20 s".
+pub(super) fn unit_details(unit: &Unit) -> String {
+    format!(
+        "{}, {} MB, {}",
+        unit.sort,
+        unit.spec.memory_mb,
+        duration(unit.spec.timeout)
+    )
+}
+
+/// What is worth knowing about a resource at a glance.
+pub(super) fn resource_details(resource: &Resource) -> Vec<String> {
+    match &resource.spec {
+        Spec::HttpApi(_) => Vec::new(),
+        Spec::Queue(queue) => {
+            let mut details = Vec::new();
+            if queue.fifo {
+                details.push("fifo".to_owned());
+            }
+            if let Some(lease) = queue.lease {
+                details.push(format!("lease {}", duration(lease)));
+            }
+            details.push(format!("{} attempts", queue.retry.max_attempts));
+            details
+        }
+        Spec::Table(table) => {
+            let mut details = vec![keys("key", &table.key, table.sort.as_ref())];
+            details.extend(table.indexes.iter().map(index));
+            details.extend(table.ttl.iter().map(|ttl| format!("expires by {ttl}")));
+            details
+        }
+        Spec::Secret(secret) => match secret.generated {
+            Some((length, _)) => vec![format!("generated, {length} characters")],
+            None => Vec::new(),
+        },
+        Spec::Config(config) => {
+            let mut details = Vec::new();
+            if config.dynamic {
+                details.push("dynamic".to_owned());
+            }
+            details.extend(
+                config
+                    .default
+                    .iter()
+                    .map(|default| format!("default {}", shortened(default))),
+            );
+            details
+        }
+    }
+}
+
+fn index(index: &Index) -> String {
+    keys(
+        &format!("index {}:", index.name),
+        &index.key,
+        index.sort.as_ref(),
+    )
+}
+
+fn keys(what: &str, key: &Key, sort: Option<&Key>) -> String {
+    match sort {
+        Some(sort) => format!("{what} {} + {}", key.name, sort.name),
+        None => format!("{what} {}", key.name),
+    }
+}
+
+/// The beginning of a value that may be long.
+fn shortened(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 24;
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// "90 s", "20 min", "4 d": in the largest unit that needs no fraction.
+pub(super) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if duration.subsec_nanos() > 0 {
+        return format!("{} s", duration.as_secs_f64());
+    }
+    for (size, unit) in [(86_400, "d"), (3_600, "h"), (60, "min")] {
+        // A minute and a half reads better as 90 s, one minute as 60 s.
+        if seconds.is_multiple_of(size) && seconds >= 2 * size {
+            return format!("{} {unit}", seconds / size);
+        }
+    }
+    format!("{seconds} s")
+}
