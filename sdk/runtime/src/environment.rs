@@ -73,7 +73,7 @@ impl Environment {
 #[derive(Clone, Debug)]
 pub struct Invocation {
     /// The unit.
-    pub unit: String,
+    pub unit: Arc<str>,
     /// The event, or the request's id.
     pub event_id: String,
     /// Which delivery of the event, from 1.

@@ -1,5 +1,6 @@
 //! What arrives at a handler of asynchronous events, and what it says about it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -161,19 +162,44 @@ fn hex_decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// A fresh id: 128 random bits in hexadecimal.
+/// A fresh id: 128 random bits in hexadecimal. Unpredictable, so it can serve as a token.
 pub fn random_id() -> String {
     let mut bytes = [0; 16];
-    fill_random(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    getrandom::fill(&mut bytes).expect("the operating system provides random bytes");
+    hex(&bytes)
 }
 
-/// Fills from the system's random source.
-///
-/// # Panics
-/// When the operating system has none, which it documents not to happen after boot.
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)].into());
+        text.push(DIGITS[usize::from(byte & 15)].into());
+    }
+    text
+}
+
+/// Fills with bytes that nobody else draws, from a generator (SplitMix64) that each thread seeds
+/// from the system once: ids of traces are made for every request and need not be unpredictable.
 fn fill_random(bytes: &mut [u8]) {
-    getrandom::fill(bytes).expect("the operating system provides random bytes");
+    thread_local! {
+        static STATE: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+    let mut state = STATE.get().unwrap_or_else(|| {
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).expect("the operating system provides random bytes");
+        u64::from_le_bytes(seed)
+    });
+    for chunk in bytes.chunks_mut(8) {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
+    }
+    STATE.set(Some(state));
 }
 
 #[cfg(test)]

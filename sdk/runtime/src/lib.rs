@@ -14,6 +14,7 @@ pub mod function;
 pub mod handler;
 pub mod http;
 pub mod log;
+pub mod permissions;
 pub mod queue;
 pub mod secret;
 pub mod state;

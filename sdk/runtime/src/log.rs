@@ -5,6 +5,7 @@
 //! recorded. An application that installs a subscriber before `ifc::main!()` keeps its own.
 
 use crate::Invocation;
+use crate::event::hex;
 use serde_json::{Map, Value};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -172,7 +173,7 @@ fn json_line(metadata: &Metadata<'_>, fields: Fields) -> String {
     );
     record.insert("target".into(), metadata.target().into());
     if let Some(invocation) = Invocation::current() {
-        record.insert("unit".into(), invocation.unit.clone().into());
+        record.insert("unit".into(), (&*invocation.unit).into());
         record.insert("event".into(), invocation.event_id.clone().into());
         record.insert("trace".into(), hex(&invocation.trace.trace_id).into());
     }
@@ -197,7 +198,7 @@ fn text_line(metadata: &Metadata<'_>, fields: Fields, colour: bool) -> String {
         Level::INFO => "32",
         _ => "2",
     };
-    let unit = Invocation::current().map_or_else(|| "ifc".to_owned(), |i| i.unit.clone());
+    let unit = Invocation::current().map_or_else(|| "ifc".to_owned(), |i| i.unit.to_string());
     let mut line = format!(
         "{} {} {} {}",
         paint("2", time),
@@ -220,14 +221,6 @@ pub fn unit_colour(unit: &str) -> &'static str {
     const COLOURS: [&str; 6] = ["36", "35", "34", "33", "32", "96"];
     let sum: usize = unit.bytes().map(usize::from).sum();
     COLOURS[sum % COLOURS.len()]
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// RFC 3339 in UTC with milliseconds.

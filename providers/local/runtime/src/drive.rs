@@ -303,7 +303,7 @@ fn lease_of(edge: &Edge, leased: Leased) -> Lease {
 /// The run of a handler that this delivery causes.
 pub(crate) fn invocation(edge: &Edge, delivery: &Delivery) -> Invocation {
     Invocation {
-        unit: edge.unit.clone(),
+        unit: edge.unit.as_str().into(),
         event_id: delivery.id.clone(),
         attempt: delivery.attempt,
         trace: delivery.trace.child(),

@@ -38,7 +38,7 @@ impl Local {
         match edge.thunk {
             EdgeThunk::Call(thunk) => {
                 let invocation = Invocation {
-                    unit: edge.unit.clone(),
+                    unit: edge.unit.as_str().into(),
                     event_id: random_id(),
                     attempt: 1,
                     trace: TraceContext::root(),

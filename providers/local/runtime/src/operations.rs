@@ -246,7 +246,7 @@ impl FunctionOperations for Local {
             let found = self.functions.get(function);
             let found = found.ok_or_else(|| undeclared("function", function))?;
             let invocation = Invocation {
-                unit: found.unit.clone(),
+                unit: found.unit.as_str().into(),
                 event_id: random_id(),
                 attempt: 1,
                 trace: trace.child(),

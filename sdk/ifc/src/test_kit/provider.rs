@@ -53,7 +53,7 @@ impl TestProvider {
             time: self.local.now(),
             unit: invocation
                 .as_ref()
-                .map(|invocation| invocation.unit.clone()),
+                .map(|invocation| invocation.unit.to_string()),
             trace_id: trace.trace_id,
             cause: invocation.map(|invocation| invocation.trace.parent_id),
             event: TraceEvent::Operation {

@@ -1,0 +1,315 @@
+//! The permissions that the tool embedded into the running program, and a provider that enforces
+//! them.
+//!
+//! `ifc` reads what each handler may do out of the program's own link and puts it into the section
+//! `.ifc.permissions`. A program that was built by plain cargo has no such section, and then
+//! nothing is enforced. On a cloud the same sets become the policies of the units' identities; here
+//! they are checked in process, so that an operation the analysis did not foresee fails on a laptop
+//! as it would there.
+
+use crate::config::ConfigOperations;
+use crate::function::FunctionOperations;
+use crate::queue::{OutgoingMessage, QueueOperations, Sent};
+use crate::secret::{SecretOperations, SecretValue};
+use crate::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use crate::{Application, BoxFuture, Error, ErrorKind, Invocation, Provider, Target, TraceContext};
+use ifc_manifest::kind::{config, function, queue, secret, table};
+use ifc_manifest::{Kind, Verb};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// The section's name.
+const SECTION: &[u8] = b".ifc.permissions";
+
+/// More than any program's permissions take.
+const SECTION_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Embedded {
+    Permissions(Permissions),
+    Unavailable(String),
+}
+
+#[derive(Deserialize)]
+struct Permissions {
+    handlers: Vec<HandlerUses>,
+    initialisation: Vec<Use>,
+}
+
+#[derive(Deserialize)]
+struct HandlerUses {
+    path: String,
+    uses: Vec<Use>,
+}
+
+#[derive(Deserialize)]
+struct Use {
+    grant: Grant,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Grant {
+    package: String,
+    name: String,
+    kind: String,
+    verb: String,
+}
+
+/// What each unit of an application may do.
+#[derive(Clone, Debug, Default)]
+pub struct UnitGrants {
+    units: BTreeMap<String, BTreeSet<Grant>>,
+}
+
+impl UnitGrants {
+    /// Those embedded in the running program; `None` when there are none, or when the tool could
+    /// not derive them.
+    pub fn of_this_program(application: &Application) -> Option<UnitGrants> {
+        let program = std::env::current_exe().ok()?;
+        let bytes = section(std::fs::File::open(program).ok()?)?;
+        UnitGrants::decode(&bytes, application)
+    }
+
+    fn decode(bytes: &[u8], application: &Application) -> Option<UnitGrants> {
+        let end = bytes.iter().rposition(|byte| *byte != 0)? + 1;
+        let permissions = match serde_json::from_slice(&bytes[..end]).ok()? {
+            Embedded::Permissions(permissions) => permissions,
+            Embedded::Unavailable(reason) => {
+                tracing::warn!("permissions are not enforced, they could not be derived: {reason}");
+                return None;
+            }
+        };
+        let lent: BTreeSet<Grant> = permissions
+            .initialisation
+            .into_iter()
+            .map(|used| used.grant)
+            .collect();
+        let by_path: BTreeMap<&str, &HandlerUses> = permissions
+            .handlers
+            .iter()
+            .map(|handler| (handler.path.as_str(), handler))
+            .collect();
+        let mut units: BTreeMap<String, BTreeSet<Grant>> = BTreeMap::new();
+        for handler in &application.handlers {
+            let descriptor = &handler.descriptor;
+            let grants = units
+                .entry(application.unit_of(descriptor))
+                .or_insert_with(|| lent.clone());
+            let uses = by_path.get(descriptor.path.as_str())?;
+            grants.extend(uses.uses.iter().map(|used| used.grant.clone()));
+        }
+        Some(UnitGrants { units })
+    }
+
+    /// Whether the current invocation's unit may do this. Code outside any invocation (a task that
+    /// a handler spawned, a test) cannot be told apart and is let through.
+    fn check(&self, target: Target<'_>, kind: Kind, verb: Verb) -> Result<(), Error> {
+        let Some(invocation) = Invocation::current() else {
+            return Ok(());
+        };
+        let allowed = self.units.get(&*invocation.unit).is_some_and(|grants| {
+            grants.iter().any(|grant| {
+                grant.name == target.name
+                    && grant.verb == verb.as_str()
+                    && grant.package == target.package
+                    && grant.kind == kind.as_str()
+            })
+        });
+        if allowed {
+            return Ok(());
+        }
+        let message = format!(
+            "unit `{}` has no permission for it: the built program was not seen to need it",
+            invocation.unit
+        );
+        Err(Error::new(ErrorKind::Denied, message).on(target, verb))
+    }
+}
+
+/// The content of our section in an ELF file of 64 bits, little-endian: what our targets are.
+fn section(mut file: std::fs::File) -> Option<Vec<u8>> {
+    let mut at = |offset: u64, length: u64| -> Option<Vec<u8>> {
+        if length > SECTION_BYTES_MAX {
+            return None;
+        }
+        file.seek(SeekFrom::Start(offset)).ok()?;
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        file.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    };
+    let u16_at = |bytes: &[u8], offset: usize| -> Option<u64> {
+        let bytes = bytes.get(offset..offset + 2)?.try_into().ok()?;
+        Some(u16::from_le_bytes(bytes).into())
+    };
+    let u64_at = |bytes: &[u8], offset: usize| -> Option<u64> {
+        let bytes = bytes.get(offset..offset + 8)?.try_into().ok()?;
+        Some(u64::from_le_bytes(bytes))
+    };
+    let header = at(0, 64)?;
+    if !header.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    let table = u64_at(&header, 0x28)?;
+    let (entry, count, names) = (
+        u16_at(&header, 0x3a)?,
+        u16_at(&header, 0x3c)?,
+        u16_at(&header, 0x3e)?,
+    );
+    let sections = at(table, entry.checked_mul(count)?)?;
+    let field = |index: u64, offset: u64| {
+        let place = usize::try_from(index.checked_mul(entry)?.checked_add(offset)?).ok()?;
+        u64_at(&sections, place)
+    };
+    let texts = at(field(names, 0x18)?, field(names, 0x20)?)?;
+    for index in 0..count {
+        let name = usize::try_from(field(index, 0)? & 0xffff_ffff).ok()?;
+        let text = texts.get(name..)?.split(|byte| *byte == 0).next()?;
+        if text == SECTION {
+            return at(field(index, 0x18)?, field(index, 0x20)?);
+        }
+    }
+    None
+}
+
+/// A provider that refuses what a unit was not granted.
+pub struct Enforced {
+    inner: Arc<dyn Provider>,
+    grants: UnitGrants,
+}
+
+impl Enforced {
+    /// `inner` with these grants enforced.
+    pub fn new(inner: Arc<dyn Provider>, grants: UnitGrants) -> Enforced {
+        Enforced { inner, grants }
+    }
+
+    async fn checked<T>(
+        &self,
+        target: Target<'_>,
+        kind: Kind,
+        verb: Verb,
+        operation: BoxFuture<'_, Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.grants.check(target, kind, verb)?;
+        operation.await
+    }
+}
+
+impl Provider for Enforced {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn now(&self) -> SystemTime {
+        self.inner.now()
+    }
+}
+
+impl QueueOperations for Enforced {
+    fn send<'a>(
+        &'a self,
+        target: Target<'a>,
+        messages: Vec<OutgoingMessage>,
+    ) -> BoxFuture<'a, Result<Vec<Result<Sent, Error>>, Error>> {
+        let operation = self.inner.send(target, messages);
+        Box::pin(self.checked(target, Kind::Queue, queue::SEND, operation))
+    }
+}
+
+impl TableOperations for Enforced {
+    fn get<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: Key,
+        consistency: Consistency,
+    ) -> BoxFuture<'a, Result<Option<Item>, Error>> {
+        let operation = self.inner.get(target, key, consistency);
+        Box::pin(self.checked(target, Kind::Table, table::GET, operation))
+    }
+
+    fn batch_get<'a>(
+        &'a self,
+        target: Target<'a>,
+        keys: Vec<Key>,
+        consistency: Consistency,
+    ) -> BoxFuture<'a, Result<Vec<Item>, Error>> {
+        let operation = self.inner.batch_get(target, keys, consistency);
+        Box::pin(self.checked(target, Kind::Table, table::BATCH_GET, operation))
+    }
+
+    fn put<'a>(
+        &'a self,
+        target: Target<'a>,
+        item: Item,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let operation = self.inner.put(target, item, condition);
+        Box::pin(self.checked(target, Kind::Table, table::PUT, operation))
+    }
+
+    fn delete<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: Key,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let operation = self.inner.delete(target, key, condition);
+        Box::pin(self.checked(target, Kind::Table, table::DELETE, operation))
+    }
+
+    fn update<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: Key,
+        update: Update,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Item, Error>> {
+        let operation = self.inner.update(target, key, update, condition);
+        Box::pin(self.checked(target, Kind::Table, table::UPDATE, operation))
+    }
+
+    fn query<'a>(&'a self, target: Target<'a>, query: Query) -> BoxFuture<'a, Result<Page, Error>> {
+        let operation = self.inner.query(target, query);
+        Box::pin(self.checked(target, Kind::Table, table::QUERY, operation))
+    }
+}
+
+impl SecretOperations for Enforced {
+    fn read_secret<'a>(&'a self, target: Target<'a>) -> BoxFuture<'a, Result<SecretValue, Error>> {
+        let operation = self.inner.read_secret(target);
+        Box::pin(self.checked(target, Kind::Secret, secret::READ, operation))
+    }
+}
+
+impl ConfigOperations for Enforced {
+    fn read_config<'a>(&'a self, target: Target<'a>) -> BoxFuture<'a, Result<String, Error>> {
+        let operation = self.inner.read_config(target);
+        Box::pin(self.checked(target, Kind::Config, config::READ, operation))
+    }
+}
+
+impl FunctionOperations for Enforced {
+    fn invoke<'a>(
+        &'a self,
+        target: Target<'a>,
+        argument: Vec<u8>,
+        trace: TraceContext,
+    ) -> BoxFuture<'a, Result<Vec<u8>, Error>> {
+        let operation = self.inner.invoke(target, argument, trace);
+        Box::pin(self.checked(target, Kind::Function, function::INVOKE, operation))
+    }
+
+    fn invoke_async<'a>(
+        &'a self,
+        target: Target<'a>,
+        argument: Vec<u8>,
+        trace: TraceContext,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        let operation = self.inner.invoke_async(target, argument, trace);
+        Box::pin(self.checked(target, Kind::Function, function::INVOKE_ASYNC, operation))
+    }
+}
