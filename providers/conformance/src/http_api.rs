@@ -112,7 +112,7 @@ fn echo(mut request: Request) -> BoxFuture<'static, Response> {
             .get("x-custom")
             .and_then(|value| value.to_str().ok());
         let custom = custom.map(str::to_owned);
-        let unit = Invocation::current().map(|invocation| invocation.unit.clone());
+        let unit = Invocation::current().map(|invocation| invocation.unit.to_string());
         let length = match to_bytes(request.into_body(), usize::MAX).await {
             Ok(bytes) => bytes.len(),
             Err(error) => return error.to_string().into_response(),
