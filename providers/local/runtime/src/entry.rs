@@ -267,6 +267,8 @@ async fn invoke(package: &str, settings: &Settings, unit: &str) -> Result<(), Fa
 }
 
 async fn serve(package: &str, settings: &Settings) -> Result<(), Failure> {
+    // From here on a signal means an orderly end.
+    let asked = asked_to_stop();
     // Sockets first: a request that comes while the rest is prepared waits instead of failing.
     let sockets = Sockets::bind(settings.port).await;
     let sockets = sockets.map_err(|error| port_failure(settings.port, &error))?;
@@ -288,7 +290,7 @@ async fn serve(package: &str, settings: &Settings) -> Result<(), Failure> {
     announce(&local, port, &settings.data_directory);
 
     tokio::select! {
-        () = asked_to_stop() => {}
+        () = asked => {}
         () = stopped(stopping) => {}
     }
     stop.send_replace(true);
@@ -330,22 +332,31 @@ fn port_failure(port: u16, error: &io::Error) -> Failure {
     Failure::new(PORT, message)
 }
 
-/// Resolves on Ctrl-C and on the signal that service managers send.
-async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
+/// Starts to listen for Ctrl-C and for the signal that service managers send. What it returns
+/// resolves on the first of them.
+#[cfg(unix)]
+fn asked_to_stop() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    );
+    async move {
+        match signals {
+            (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-            }
-            return;
+            },
+            // The system then ends the process by itself; the control endpoints still work.
+            _ => std::future::pending().await,
         }
     }
-    // Without signals there are still the control endpoints.
-    if interrupt.await.is_err() {
+}
+
+/// As above, where there is only Ctrl-C.
+#[cfg(not(unix))]
+async fn asked_to_stop() {
+    if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
