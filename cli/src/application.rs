@@ -2,6 +2,7 @@
 
 use crate::arguments::Global;
 use crate::failure::Failure;
+use crate::shim;
 use clap::ColorChoice;
 use ifc_analyzer::{Analysis, Features, Project, Selection};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ pub(crate) fn find(global: &Global) -> Result<Project, Failure> {
         ColorChoice::Always => Some("always".to_owned()),
         ColorChoice::Never => Some("never".to_owned()),
     };
-    Ok(Project::find(&Selection {
+    let mut project = Project::find(&Selection {
         directory: global.directory.clone(),
         package: global.package.clone(),
         binary: global.bin.clone(),
@@ -31,7 +32,14 @@ pub(crate) fn find(global: &Global) -> Result<Project, Failure> {
         },
         target_directory: None,
         color,
-    })?)
+        shim: None,
+    })?;
+    // Elsewhere programs are not of the format whose links can be read.
+    if cfg!(target_os = "linux") {
+        let shim = shim::path(&project)?;
+        project.link_through(shim);
+    }
+    Ok(project)
 }
 
 /// Builds the application and reads its graph.

@@ -63,6 +63,37 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
+/// Check the application.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Fail when the permissions are not those in `grants.lock`
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Write the permissions to `grants.lock`, to be committed
+    #[arg(long, conflicts_with = "locked")]
+    pub(crate) write_lock: bool,
+    /// Fail when a resource is not used
+    #[arg(long)]
+    pub(crate) deny_unused: bool,
+    /// Fail on any warning
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Explain a permission.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The unit
+    pub(crate) unit: String,
+    /// What it may do: `orders.put`; without it, everything the unit may do is explained
+    #[arg(value_name = "RESOURCE.VERB")]
+    pub(crate) grant: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a project that builds, runs and tests
@@ -70,7 +101,9 @@ pub(crate) enum Command {
     /// Run the application locally, rebuild it on save
     Dev(Dev),
     /// Build the application, read its graph and show everything that is wrong with it
-    Check(Output),
+    Check(Check),
+    /// Show why a unit may do something: the way from its handler to the operation
+    Why(Why),
     /// Show the graph: routes, units, resources
     Graph(Graph),
     /// Run a unit once with an event of your own

@@ -8,6 +8,7 @@ mod command;
 
 mod access;
 mod application;
+mod shim;
 mod exit;
 mod failure;
 mod render;
@@ -17,6 +18,9 @@ use clap::Parser as _;
 
 fn main() -> std::process::ExitCode {
     exit::report_panics();
+    if let Some(code) = shim::run_as_linker() {
+        return code;
+    }
     let arguments = arguments::Arguments::parse();
     terminal::choose_color(arguments.global.color);
     match command::run(arguments) {

@@ -11,7 +11,7 @@ pub(crate) fn run(global: &Global, config: &Config) -> Result<Exit, Failure> {
     match config {
         Config::Set(set) => self::set(global, set)?,
         Config::List(output) => {
-            let answer = Access::open(global)?.configs()?;
+            let answer = Access::of(global)?.configs()?;
             if output.json {
                 terminal::print_json(&answer)?;
             } else {
@@ -31,7 +31,7 @@ fn set(global: &Global, set: &ConfigSet) -> Result<(), Failure> {
                 "if it is meant as text, write it with its quotes: '{text}'"
             )));
     }
-    Access::open(global)?.set_config(&set.name, &set.value)?;
+    Access::of(global)?.set_config(&set.name, &set.value)?;
     terminal::status("Set", &format!("config `{}` to {}", set.name, set.value));
     Ok(())
 }

@@ -18,11 +18,8 @@ pub(crate) fn run(global: &Global, invoke: &Invoke) -> Result<Exit, Failure> {
     let project = application::find(global)?;
     match Running::find(&application::data_directory(&project))? {
         Some(running) => {
-            let process = running.process();
-            terminal::status(
-                "Invoking",
-                &format!("`{}` in process {process}", invoke.unit),
-            );
+            let pid = running.pid();
+            terminal::status("Invoking", &format!("`{}` in process {pid}", invoke.unit));
             let path = format!("invoke/{}", escape(&invoke.unit));
             terminal::print_json(&running.post(&path, &event)?)?;
             Ok(Exit::Success)

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn run(global: &Global, local: &Local) -> Result<Exit, Failure> {
     match local {
         Local::Status(output) => {
-            let answer = Access::open(global)?.status()?;
+            let answer = Access::of(global)?.status()?;
             if output.json {
                 terminal::print_json(&answer)?;
             } else {
@@ -29,8 +29,8 @@ pub(crate) fn run(global: &Global, local: &Local) -> Result<Exit, Failure> {
 }
 
 fn status(status: &Status) -> String {
-    let mut text = match status.process {
-        Some(process) => format!("running, process {process}\n"),
+    let mut text = match status.pid {
+        Some(pid) => format!("running, process {pid}\n"),
         None => "not running\n".to_owned(),
     };
     if let Some(next) = &status.next_schedule {
@@ -74,7 +74,7 @@ fn reset(directory: &Path, reset: &LocalReset) -> Result<(), Failure> {
         return Ok(());
     }
     if let Some(running) = Running::find(directory)? {
-        return Err(in_use(&shown, &format!("process {}", running.process())));
+        return Err(in_use(&shown, &format!("process {}", running.pid())));
     }
     // Held until the end, so that no application starts on half of the files.
     let _lock = lock(directory, &shown)?;

@@ -11,6 +11,7 @@ mod local;
 mod new;
 mod queue;
 mod secret;
+mod why;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::Exit;
@@ -21,7 +22,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let global = arguments.global;
     match arguments.command {
         Command::New(new) => new::run(&global, &new),
-        Command::Check(output) => check::run(&global, &output),
+        Command::Check(check) => check::run(&global, &check),
+        Command::Why(why) => why::run(&global, &why),
         Command::Graph(graph) => graph::run(&global, &graph),
         Command::Dev(dev) => dev::run(&global, &dev),
         Command::Invoke(invoke) => invoke::run(&global, &invoke),

@@ -46,7 +46,7 @@ struct Redriven {
 }
 
 pub(crate) fn run(global: &Global, queue: &Queue) -> Result<Exit, Failure> {
-    let access = Access::open(global)?;
+    let access = Access::of(global)?;
     match queue {
         Queue::Peek(peek) => self::peek(&access, peek)?,
         Queue::Redrive(redrive) => self::redrive(&access, redrive)?,

@@ -16,7 +16,7 @@ struct Set {
 }
 
 pub(crate) fn run(global: &Global, secret: &Secret) -> Result<Exit, Failure> {
-    let access = Access::open(global)?;
+    let access = Access::of(global)?;
     match secret {
         Secret::Set(set) => {
             let value = value(set)?;

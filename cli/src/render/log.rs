@@ -69,9 +69,9 @@ impl LogStyle {
             ),
         );
         if record.target == ACCESS
-            && let Some(request) = request(&record.fields)
+            && let Some(outcome) = outcome(&record.fields)
         {
-            return line + &request;
+            return line + &record.message + " " + &outcome;
         }
         line.push_str(&record.message);
         for (key, value) in &record.fields {
@@ -84,11 +84,9 @@ impl LogStyle {
     }
 }
 
-/// "GET /orders 200 1.2 ms".
-fn request(fields: &Map<String, Value>) -> Option<String> {
-    let text = |key: &str| fields.get(key)?.as_str();
+/// How a request went: "200 1.2 ms".
+fn outcome(fields: &Map<String, Value>) -> Option<String> {
     let number = |key: &str| fields.get(key)?.as_u64();
-    let (method, path) = (text("method")?, text("path")?);
     let (status, duration) = (number("status")?, number("duration_us")?);
     let style = match status {
         0..400 => AnsiColor::Green.on_default(),
@@ -96,7 +94,7 @@ fn request(fields: &Map<String, Value>) -> Option<String> {
         _ => ERROR,
     };
     Some(format!(
-        "{method} {path} {} {}",
+        "{} {}",
         paint(style, &status.to_string()),
         paint(QUIET, &format!("{:.1} ms", duration as f64 / 1000.0))
     ))
@@ -180,7 +178,7 @@ mod tests {
         );
         assert_eq!(
             plain(
-                r#"{"time":"2026-01-02T03:04:05.678Z","level":"info","target":"ifc::access","unit":"api","message":"","fields":{"method":"GET","path":"/a","status":200,"duration_us":1234}}"#
+                r#"{"time":"2026-01-02T03:04:05.678Z","level":"info","target":"ifc::access","unit":"api","message":"GET /a","fields":{"status":200,"duration_us":1234}}"#
             ),
             "03:04:05.678 info  api    GET /a 200 1.2 ms"
         );

@@ -3,4 +3,6 @@
 pub(crate) mod diagnostic;
 pub(crate) mod graph;
 pub(crate) mod log;
+pub(crate) mod permissions;
+pub(crate) mod reason;
 pub(crate) mod summary;

@@ -11,12 +11,14 @@ pub mod artifact;
 pub mod cargo;
 pub mod link;
 
+mod grants;
 mod unlinked;
 
 pub use artifact::ArtifactError;
+pub use grants::{Derivation, Reason};
 pub use cargo::{Built, CargoError, Features, Library, Project, Selection};
 
-use ifc_graph::diagnostics::unreadable_record;
+use ifc_graph::diagnostics::{unreadable_record, unused_resource};
 use ifc_graph::{Diagnostic, Graph};
 
 /// What an artifact says about its application.
@@ -26,6 +28,8 @@ pub struct Analysis {
     pub graph: Graph,
     /// What is wrong with it. The graph may be acted upon when none of them is an error.
     pub diagnostics: Vec<Diagnostic>,
+    /// How the graph's bindings came about.
+    pub derivation: Derivation,
 }
 
 impl Analysis {
@@ -41,7 +45,8 @@ impl Analysis {
 /// When a file of the build cannot be read as what it should be. What is wrong with the
 /// declarations themselves is in the analysis.
 pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
-    let records = artifact::executable_records(&built.executable)?;
+    let program = artifact::read(&built.executable)?;
+    let records = artifact::records_of(&built.executable, &program)?;
     let mut descriptors = Vec::new();
     let mut diagnostics = Vec::new();
     for record in &records {
@@ -50,12 +55,20 @@ pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
             Err(error) => diagnostics.push(unreadable_record::finding(error)),
         }
     }
-    let (graph, findings) = ifc_graph::build(&descriptors);
+    let (mut graph, findings) = ifc_graph::build(&descriptors);
     diagnostics.extend(unlinked::find(
         built,
         &records,
         graph.application.span.as_ref(),
     )?);
     diagnostics.extend(findings);
-    Ok(Analysis { graph, diagnostics })
+    let derivation = grants::join(&mut graph, &program);
+    if let Derivation::Exact { .. } = derivation {
+        diagnostics.extend(unused_resource::find(&graph));
+    }
+    Ok(Analysis {
+        graph,
+        diagnostics,
+        derivation,
+    })
 }

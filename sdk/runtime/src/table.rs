@@ -40,7 +40,7 @@ pub enum Consistency {
 pub enum Comparison {
     /// Equal.
     Equal,
-    /// Not equal; a missing attribute is not equal to anything.
+    /// Not equal. As with the others, a missing attribute does not compare: nothing holds of it.
     NotEqual,
     /// Less.
     Less,

@@ -17,6 +17,7 @@ use child::Application;
 use ifc_analyzer::{Project, Selection};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -103,12 +104,12 @@ impl Session {
                     return;
                 }
                 Ok(Happening::Changed(path)) => {
-                    let Some(others) = settle(happenings) else {
+                    let Some(paths) = settle(path, happenings) else {
                         // Taken out of the channel while waiting for files.
                         let _ = self.sender.send(Happening::Stop);
                         continue;
                     };
-                    terminal::status("Changed", &changed(&path, others));
+                    terminal::status("Changed", &changed(&paths));
                     self.find_again();
                     self.rebuild();
                 }
@@ -200,25 +201,27 @@ impl Session {
     }
 }
 
-/// Waits until no file has changed for a moment; says how many more did. `None` when the user wants
-/// to stop instead.
-fn settle(happenings: &Receiver<Happening>) -> Option<usize> {
-    let mut others = std::collections::BTreeSet::new();
+/// Waits until no file has changed for a moment; says which did. `None` when the user wants to stop
+/// instead.
+fn settle(first: PathBuf, happenings: &Receiver<Happening>) -> Option<BTreeSet<PathBuf>> {
+    let mut paths = BTreeSet::from([first]);
     loop {
         match happenings.recv_timeout(SETTLE) {
             Ok(Happening::Changed(path)) => {
-                others.insert(path);
+                paths.insert(path);
             }
             Ok(Happening::Stop) => return None,
-            Err(_) => return Some(others.len()),
+            Err(_) => return Some(paths),
         }
     }
 }
 
-fn changed(path: &Path, others: usize) -> String {
-    let path = application::shown(path);
-    match others {
-        0 | 1 => path,
-        _ => format!("{path} and {} more", others - 1),
+/// The files in a few words. Those that came and went are only how an editor saves another one.
+fn changed(paths: &BTreeSet<PathBuf>) -> String {
+    let left: Vec<&PathBuf> = paths.iter().filter(|path| path.exists()).collect();
+    match left.as_slice() {
+        [] => "files were removed".to_owned(),
+        [path] => application::shown(path),
+        [path, others @ ..] => format!("{} and {} more", application::shown(path), others.len()),
     }
 }

@@ -168,14 +168,24 @@ fn shape(kind: Kind) -> Option<Shape> {
     }
 }
 
+/// Facts to a line, as many as keep the box narrow.
 fn resource_lines(resource: &Resource) -> Vec<Line> {
-    let mut details = resource_details(resource);
-    details.insert(0, resource.id.kind.to_string());
-    // Two facts to a line keep the boxes narrow.
-    details
-        .chunks(2)
-        .map(|pair| Line::Detail(pair.join(" · ")))
-        .collect()
+    const CHARACTERS_MAX: usize = 30;
+    const BETWEEN: &str = " · ";
+    let mut lines = vec![resource.id.kind.to_string()];
+    for detail in resource_details(resource) {
+        match lines.last_mut() {
+            Some(line)
+                if line.chars().count() + BETWEEN.chars().count() + detail.chars().count()
+                    <= CHARACTERS_MAX =>
+            {
+                line.push_str(BETWEEN);
+                line.push_str(&detail);
+            }
+            _ => lines.push(detail),
+        }
+    }
+    lines.into_iter().map(Line::Detail).collect()
 }
 
 /// What a binding leads to: a resource, or the unit of a function.

@@ -29,9 +29,21 @@ pub enum LibraryRecords {
 /// # Errors
 /// When the file is not an executable, holds no records, or records that cannot be told apart.
 pub fn executable_records(path: &Path) -> Result<Vec<ArtifactRecord>, ArtifactError> {
+    records_of(path, &read(path)?)
+}
+
+/// The content of a file of the build.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactError> {
+    fs::read(path).map_err(|cause| ArtifactError::new(path, Reason::Unreadable(cause)))
+}
+
+/// The records of an executable whose content is at hand.
+pub(crate) fn records_of(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Vec<ArtifactRecord>, ArtifactError> {
     let error = |reason| ArtifactError::new(path, reason);
-    let bytes = fs::read(path).map_err(|cause| error(Reason::Unreadable(cause)))?;
-    let file = object::File::parse(&*bytes).map_err(|cause| error(Reason::NotAnObject(cause)))?;
+    let file = object::File::parse(bytes).map_err(|cause| error(Reason::NotAnObject(cause)))?;
     let mut records = Vec::new();
     if !record::of_object(&file, &mut records).map_err(error)? {
         return Err(error(Reason::NoSection));
@@ -45,7 +57,7 @@ pub fn executable_records(path: &Path) -> Result<Vec<ArtifactRecord>, ArtifactEr
 /// When the file is not an archive of object files, or has records that cannot be told apart.
 pub fn library_records(path: &Path) -> Result<LibraryRecords, ArtifactError> {
     let error = |reason| ArtifactError::new(path, reason);
-    let bytes = fs::read(path).map_err(|cause| error(Reason::Unreadable(cause)))?;
+    let bytes = read(path)?;
     let archive = ArchiveFile::parse(&*bytes).map_err(|cause| error(Reason::NotAnObject(cause)))?;
     let mut records = Vec::new();
     for member in archive.members() {

@@ -1,9 +1,11 @@
-//! Runs `cargo build` and collects what it made.
+//! Has cargo build the program and collects what it made.
 
 use super::select::{SDK, closure};
-use super::{CargoError, Project, feature_arguments, program};
+use super::{CargoError, Project, feature_arguments, linker, program};
+use crate::link::shim;
 use cargo_metadata::{Artifact, Message, PackageId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -35,23 +37,37 @@ pub struct Library {
 
 pub(super) fn build(project: &Project) -> Result<Built, CargoError> {
     let mut command = Command::new(program());
+    let selection = &project.selection;
     command
         .current_dir(&project.package_root)
-        .arg("build")
+        // The linker and its flags are given for the program alone: given for all, they would be
+        // part of what cargo knows every dependency by, and every one would be built again.
+        .arg(if selection.shim.is_some() { "rustc" } else { "build" })
         .arg("--message-format=json-render-diagnostics")
         .args(["--package", &project.package_id.repr])
         .args(["--bin", &project.binary])
-        .args(feature_arguments(&project.selection.features))
+        .args(feature_arguments(&selection.features))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    if project.selection.release {
+    if selection.release {
         command.arg("--release");
     }
-    if let Some(directory) = &project.selection.target_directory {
+    if let Some(directory) = &selection.target_directory {
         command.arg("--target-dir").arg(directory);
     }
-    if let Some(color) = &project.selection.color {
+    if let Some(color) = &selection.color {
         command.args(["--color", color]);
+    }
+    if let Some(shim) = &selection.shim {
+        let mut linker = OsString::from("-Clinker=");
+        linker.push(shim);
+        command.arg("--").arg(linker);
+        // Where LLVM puts variables of a codegen unit together (not on x86-64), a function that
+        // needs one of them would seem to need all.
+        command.arg("-Cllvm-args=-enable-global-merge=false");
+        if let Some(linker) = linker::of_user(&project.workspace_root) {
+            command.env(shim::LINKER_VARIABLE, linker);
+        }
     }
     let mut cargo = command.spawn().map_err(CargoError::Missing)?;
     let output = cargo.stdout.take().expect("standard output is piped");

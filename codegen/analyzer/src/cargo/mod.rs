@@ -5,6 +5,7 @@
 
 mod build;
 mod error;
+mod linker;
 mod select;
 
 pub use build::{Built, Library};
@@ -32,6 +33,10 @@ pub struct Selection {
     pub target_directory: Option<PathBuf>,
     /// What to tell cargo about colours: `always`, `never` or `auto`.
     pub color: Option<String>,
+    /// The program that acts as the linker of the application and reads its permissions, see
+    /// [`link::shim`](crate::link::shim). It should be the same path from build to build, because
+    /// cargo links anew when it changes.
+    pub shim: Option<PathBuf>,
 }
 
 /// Cargo features of the application's package.
@@ -90,6 +95,11 @@ impl Project {
         roots.sort();
         roots.dedup();
         roots
+    }
+
+    /// Has `shim` act as the linker of the program, see [`Selection::shim`].
+    pub fn link_through(&mut self, shim: PathBuf) {
+        self.selection.shim = Some(shim);
     }
 
     /// Builds the program. The compiler's messages go to standard error as they come.

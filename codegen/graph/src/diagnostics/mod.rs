@@ -9,6 +9,7 @@ use ifc_manifest::{ApplicationDescriptor, Descriptor, HandlerDescriptor, Resourc
 pub mod unlinked_crate;
 pub mod unreadable_declaration;
 pub mod unreadable_record;
+pub mod unused_resource;
 
 mod application_count;
 mod consumer_count;

@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 
 /// Whether a clause holds of an item, or of its absence.
 ///
-/// An absent item has no attributes, and a null attribute counts as missing.
+/// An absent item has no attributes, a null attribute counts as missing, and what is missing
+/// compares to nothing.
 pub(super) fn holds(clause: &Clause, item: Option<&Item>) -> bool {
     let attribute = |name: &str| {
         item.and_then(|item| item.get(name))
@@ -22,7 +23,7 @@ pub(super) fn holds(clause: &Clause, item: Option<&Item>) -> bool {
             comparison,
             value,
         } => match (attribute(name), comparison) {
-            (None, comparison) => *comparison == Comparison::NotEqual,
+            (None, _) => false,
             (Some(left), Comparison::Equal) => equal(left, value),
             (Some(left), Comparison::NotEqual) => !equal(left, value),
             (Some(left), comparison) => order(left, value).is_some_and(|order| match comparison {
@@ -121,9 +122,9 @@ mod tests {
         check(json!([1, {"x": 2.0}]), json!([1.0, {"x": 2}]), SAME);
         check(json!([1]), json!([1, 2]), UNRELATED);
         check(json!({"x": 1}), json!({"y": 1}), UNRELATED);
-        // A null attribute counts as missing, and what is missing is not equal to anything.
-        check(json!(null), json!(null), UNRELATED);
-        check(json!(null), json!(0), UNRELATED);
+        // A null attribute counts as missing.
+        check(json!(null), json!(null), [false; 6]);
+        check(json!(null), json!(0), [false; 6]);
     }
 
     #[test]
