@@ -23,7 +23,7 @@ Exit codes:
     0  done
     1  errors were found in the application, or the command could not do its work
     2  asked for something that does not exist: a flag, a name, an application
-  101  a bug in `ifc`";
+  101  a bug in `ifc`\n";
 
 impl Exit {
     const fn code(self) -> u8 {

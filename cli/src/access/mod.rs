@@ -10,18 +10,18 @@ use crate::application;
 use crate::arguments::Global;
 use crate::failure::Failure;
 use ifc_analyzer::Project;
+use ifc_manifest::Kind;
 use offline::Offline;
 use serde::Deserialize;
 use serde_json::Value;
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-/// The way to an application's data.
+/// The way to an application's data. It is looked for anew for every operation: the application may
+/// start or stop at any time, and must not find its directory in use longer than needed.
 pub(crate) struct Access {
     project: Project,
-    way: Way,
-    /// What the application declares, once it was asked for.
-    graph: OnceCell<ifc_graph::Graph>,
+    directory: PathBuf,
 }
 
 enum Way {
@@ -66,8 +66,8 @@ pub(crate) struct ConfigStatus {
 /// What runs, or what was left.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Status {
-    /// Of the running application.
-    pub(crate) process: Option<u32>,
+    /// The process of the running application.
+    pub(crate) pid: Option<u32>,
     pub(crate) queues: BTreeMap<String, Depth>,
     pub(crate) next_schedule: Option<NextSchedule>,
 }
@@ -90,23 +90,22 @@ pub(crate) fn read<T: for<'a> Deserialize<'a>>(answer: &Value) -> Result<T, Fail
 
 impl Access {
     /// The way to the data of the application that the flags choose.
-    pub(crate) fn open(global: &Global) -> Result<Access, Failure> {
+    pub(crate) fn of(global: &Global) -> Result<Access, Failure> {
         let project = application::find(global)?;
         let directory = application::data_directory(&project);
-        let way = match Running::find(&directory)? {
-            Some(running) => Way::Running(running),
-            None => Way::Offline(Offline::open(&directory)?),
-        };
-        Ok(Access {
-            project,
-            way,
-            graph: OnceCell::new(),
-        })
+        Ok(Access { project, directory })
+    }
+
+    fn way(&self) -> Result<Way, Failure> {
+        match Running::find(&self.directory)? {
+            Some(running) => Ok(Way::Running(running)),
+            None => Offline::open(&self.directory).map(Way::Offline),
+        }
     }
 
     /// What runs, or what was left.
     pub(crate) fn status(&self) -> Result<Value, Failure> {
-        match &self.way {
+        match self.way()? {
             Way::Running(running) => running.get("status"),
             Way::Offline(offline) => offline.status(),
         }
@@ -114,41 +113,49 @@ impl Access {
 
     /// The first messages of a queue.
     pub(crate) fn messages(&self, queue: &str, limit: usize) -> Result<Value, Failure> {
-        match &self.way {
+        let found = match self.way()? {
             Way::Running(running) => {
-                running.get(&format!("queues/{}?limit={limit}", escape(queue)))
+                return running.get(&format!("queues/{}?limit={limit}", escape(queue)));
             }
-            Way::Offline(offline) => offline.messages(queue, limit),
-        }
+            Way::Offline(offline) => offline.messages(queue, limit)?,
+        };
+        found.map_or_else(|| self.never_used(queue, offline::no_messages(queue)), Ok)
     }
 
     /// The first dead letters of a queue.
     pub(crate) fn dead_letters(&self, queue: &str, limit: usize) -> Result<Value, Failure> {
-        match &self.way {
+        let found = match self.way()? {
             Way::Running(running) => {
-                running.get(&format!("queues/{}?dead=true&limit={limit}", escape(queue)))
+                let path = format!("queues/{}?dead=true&limit={limit}", escape(queue));
+                return running.get(&path);
             }
-            Way::Offline(offline) => offline.dead_letters(queue, limit),
-        }
+            Way::Offline(offline) => offline.dead_letters(queue, limit)?,
+        };
+        found.map_or_else(|| self.never_used(queue, offline::no_dead_letters()), Ok)
     }
 
     /// Puts dead letters back: those with these ids, or all. `{"redriven": n}`.
     pub(crate) fn redrive(&self, queue: &str, ids: Option<Vec<String>>) -> Result<Value, Failure> {
-        match &self.way {
+        let found = match self.way()? {
             Way::Running(running) => {
                 let body = serde_json::json!({ "ids": ids }).to_string();
-                running.post(
-                    &format!("queues/{}/redrive", escape(queue)),
-                    body.as_bytes(),
-                )
+                let path = format!("queues/{}/redrive", escape(queue));
+                return running.post(&path, body.as_bytes());
             }
-            Way::Offline(offline) => offline.redrive(queue, ids),
-        }
+            Way::Offline(offline) => offline.redrive(queue, ids)?,
+        };
+        found.map_or_else(|| self.never_used(queue, offline::redriven(0)), Ok)
+    }
+
+    /// The answer for a queue that no run has left anything of: it is new, or mistyped.
+    fn never_used(&self, queue: &str, empty: Value) -> Result<Value, Failure> {
+        self.check_declared(Kind::Queue, queue)?;
+        Ok(empty)
     }
 
     /// Which secrets there are.
     pub(crate) fn secrets(&self) -> Result<Value, Failure> {
-        match &self.way {
+        match self.way()? {
             Way::Running(running) => running.get("secrets"),
             Way::Offline(offline) => offline.secrets(),
         }
@@ -158,9 +165,9 @@ impl Access {
     pub(crate) fn set_secret(&self, name: &str, value: &[u8]) -> Result<Value, Failure> {
         let known: Secrets = read(&self.secrets()?)?;
         if !known.secrets.iter().any(|secret| secret.name == name) {
-            self.check_declared(ifc_manifest::Kind::Secret, name)?;
+            self.check_declared(Kind::Secret, name)?;
         }
-        match &self.way {
+        match self.way()? {
             Way::Running(running) => running.put(&format!("secrets/{}", escape(name)), value),
             Way::Offline(offline) => offline.set_secret(name, value),
         }
@@ -168,7 +175,7 @@ impl Access {
 
     /// Which configuration values there are.
     pub(crate) fn configs(&self) -> Result<Value, Failure> {
-        match &self.way {
+        match self.way()? {
             Way::Running(running) => running.get("config"),
             Way::Offline(offline) => offline.configs(),
         }
@@ -178,26 +185,20 @@ impl Access {
     pub(crate) fn set_config(&self, name: &str, value: &str) -> Result<(), Failure> {
         let known: Configs = read(&self.configs()?)?;
         if !known.config.iter().any(|config| config.name == name) {
-            self.check_declared(ifc_manifest::Kind::Config, name)?;
+            self.check_declared(Kind::Config, name)?;
         }
-        match &self.way {
-            Way::Running(running) => running
-                .put(&format!("config/{}", escape(name)), value.as_bytes())
-                .map(|_| ()),
+        match self.way()? {
+            Way::Running(running) => {
+                running.put(&format!("config/{}", escape(name)), value.as_bytes())?;
+                Ok(())
+            }
             Way::Offline(offline) => offline.set_config(name, value),
         }
     }
 
-    /// Looks into the application itself for a name that the last run did not declare: it may be
-    /// new, or mistyped.
-    fn check_declared(&self, kind: ifc_manifest::Kind, name: &str) -> Result<(), Failure> {
-        let graph = match self.graph.get() {
-            Some(graph) => graph,
-            None => {
-                let analysis = application::analyze(&self.project)?;
-                self.graph.get_or_init(|| analysis.graph)
-            }
-        };
+    /// Looks into the application itself for a name that no run has left anything of.
+    fn check_declared(&self, kind: Kind, name: &str) -> Result<(), Failure> {
+        let graph = application::analyze(&self.project)?.graph;
         let names: Vec<&str> = graph
             .of_kind(kind)
             .map(|resource| resource.id.name.as_str())

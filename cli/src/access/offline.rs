@@ -3,7 +3,7 @@
 use crate::application;
 use crate::failure::Failure;
 use ifc_local::offline::Store;
-use ifc_local::{OpenError, report};
+use ifc_local::{Depth, OpenError, report};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -37,24 +37,37 @@ impl Offline {
             let depth = self.store.depth(&name).map_err(failure)?;
             queues.insert(name, report::depth(&depth));
         }
-        Ok(json!({ "process": null, "queues": queues, "next_schedule": null }))
+        Ok(json!({ "pid": null, "queues": queues, "next_schedule": null }))
     }
 
-    pub(super) fn messages(&self, queue: &str, limit: usize) -> Result<Value, Failure> {
-        let depth = self.store.depth(queue).map_err(failure)?;
+    /// `None` when the last run declared no such queue; so for the next two.
+    pub(super) fn messages(&self, queue: &str, limit: usize) -> Result<Option<Value>, Failure> {
+        let depth = match self.store.depth(queue) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            depth => depth.map_err(failure)?,
+        };
         let peeked = self.store.peek(queue, limit).map_err(failure)?;
-        Ok(report::queue(queue, &depth, &peeked))
+        Ok(Some(report::queue(queue, &depth, &peeked)))
     }
 
-    pub(super) fn dead_letters(&self, queue: &str, limit: usize) -> Result<Value, Failure> {
-        let mut letters = self.store.dead_letters(queue).map_err(failure)?;
+    pub(super) fn dead_letters(&self, queue: &str, limit: usize) -> Result<Option<Value>, Failure> {
+        let mut letters = match self.store.dead_letters(queue) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            letters => letters.map_err(failure)?,
+        };
         letters.truncate(limit);
-        Ok(report::dead_letters(&letters))
+        Ok(Some(report::dead_letters(&letters)))
     }
 
-    pub(super) fn redrive(&self, queue: &str, ids: Option<Vec<String>>) -> Result<Value, Failure> {
-        let redriven = self.store.redrive(queue, ids).map_err(failure)?;
-        Ok(json!({ "redriven": redriven }))
+    pub(super) fn redrive(
+        &self,
+        queue: &str,
+        ids: Option<Vec<String>>,
+    ) -> Result<Option<Value>, Failure> {
+        match self.store.redrive(queue, ids) {
+            Err(error) if error.is_not_found() => Ok(None),
+            count => Ok(Some(redriven(count.map_err(failure)?))),
+        }
     }
 
     pub(super) fn secrets(&self) -> Result<Value, Failure> {
@@ -75,7 +88,22 @@ impl Offline {
     }
 }
 
-/// What the store says is the whole message: names it does not know come with those it knows.
+/// What there is of a queue that never was.
+pub(super) fn no_messages(queue: &str) -> Value {
+    report::queue(queue, &Depth::default(), &[])
+}
+
+/// The dead letters of such a queue.
+pub(super) fn no_dead_letters() -> Value {
+    report::dead_letters(&[])
+}
+
+/// How many dead letters were put back.
+pub(super) fn redriven(count: u64) -> Value {
+    json!({ "redriven": count })
+}
+
+/// The store's errors say all there is to say.
 fn failure(error: impl std::error::Error + 'static) -> Failure {
     let mut failure = Failure::new(error.to_string());
     let mut source = error.source();

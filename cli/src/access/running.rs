@@ -24,7 +24,7 @@ pub(crate) struct Running {
 /// What `control.json` says.
 #[derive(Debug, Deserialize)]
 struct Address {
-    process: u32,
+    pid: u32,
     port: u16,
     token: String,
 }
@@ -67,8 +67,8 @@ impl Running {
     }
 
     /// Its process.
-    pub(crate) fn process(&self) -> u32 {
-        self.address.process
+    pub(crate) fn pid(&self) -> u32 {
+        self.address.pid
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
@@ -126,9 +126,9 @@ impl Running {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
-        let Address { process, port, .. } = &self.address;
+        let Address { pid, port, .. } = &self.address;
         Failure::new(format!(
-            "the running application (process {process}) does not answer on port {port}"
+            "the running application (process {pid}) does not answer on port {port}"
         ))
         .because(error)
     }

@@ -1,0 +1,260 @@
+//! `ifc dev` and the commands that work on a running application.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use support::{NewProject, run, run_with};
+
+/// Nothing that a test waits for takes this long, except when it never comes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A running `ifc dev`, ended with the test.
+struct Dev {
+    child: Child,
+    lines: Receiver<String>,
+    seen: String,
+}
+
+impl Dev {
+    fn start(project: &NewProject) -> Dev {
+        let mut child = project
+            .ifc(&["dev", "--port", "0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let sources: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        for source in sources {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(source).lines() {
+                    if sender.send(line.unwrap()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Dev {
+            child,
+            lines,
+            seen: String::new(),
+        }
+    }
+
+    /// Waits for a line with this text.
+    fn wait_for(&mut self, text: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                panic!("`{text}` did not come:\n{}", self.seen);
+            };
+            self.seen.push_str(&line);
+            self.seen.push('\n');
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits until the application serves; returns its address.
+    fn wait_until_it_runs(&mut self) -> String {
+        let line = self.wait_for(" runs at http://localhost:");
+        let (_, address) = line.split_once("runs at ").unwrap();
+        address.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// Ctrl-C.
+    fn interrupt(mut self) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::INT).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        // Asked, not killed: it ends the application too.
+        if let Some(pid) = self.child.id().try_into().ok().and_then(Pid::from_raw)
+            && matches!(self.child.try_wait(), Ok(None))
+        {
+            let _ = kill_process(pid, Signal::TERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn get(url: &str) -> (u16, String) {
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .new_agent();
+    let mut response = agent.get(url).call().unwrap();
+    let body = response.body_mut().read_to_string().unwrap();
+    (response.status().as_u16(), body)
+}
+
+#[test]
+fn it_rebuilds_on_save_and_loses_nothing() {
+    let project = NewProject::make("dev-api", "api");
+    let mut dev = Dev::start(&project);
+    let address = dev.wait_until_it_runs();
+    let note = r#"{"author":"ada","text":"buy milk"}"#;
+    ureq::put(format!("{address}/notes/n-1"))
+        .content_type("application/json")
+        .send(note)
+        .unwrap();
+    assert!(dev.wait_for("PUT /notes/n-1").contains(" 200 "));
+
+    // A broken file: the compiler says why, the old process serves on.
+    let source = project.read("src/main.rs");
+    project.write(
+        "src/main.rs",
+        &source.replace("Ok(Json(note)),", "Ok(note),"),
+    );
+    dev.wait_for("error[E0308]");
+    dev.wait_for("the last good build keeps running");
+    assert_eq!(get(&format!("{address}/notes/n-1")).0, 200);
+
+    project.write(
+        "src/main.rs",
+        &source.replace("no note", "there is no note"),
+    );
+    let address = dev.wait_until_it_runs();
+    assert!(get(&format!("{address}/notes/n-1")).1.contains("buy milk"));
+    assert!(
+        get(&format!("{address}/notes/n-2"))
+            .1
+            .contains("there is no note `n-2`")
+    );
+
+    // Findings keep the old process running too.
+    let twice = "#[get(\"/notes\")]\nasync fn twice() {}\n\nifc::main!();";
+    project.write("src/main.rs", &source.replace("ifc::main!();", twice));
+    dev.wait_for("error[route-conflict]");
+    dev.wait_for("the last good build keeps running");
+    assert_eq!(get(&format!("{address}/notes/n-1")).0, 200);
+    dev.interrupt();
+    assert!(ureq::get(format!("{address}/notes/n-1")).call().is_err());
+}
+
+#[test]
+fn a_running_application_is_operated() {
+    let project = NewProject::make("dev-worker", "worker");
+    let secret = "#[resource]\npub static KEY: Secret = Secret::new(\"key\");\n\n\
+                  #[resource]\npub static LIMIT: Config<u32> = Config::new(\"limit\").default_json(\"3\");\n\nifc::main!();";
+    let source = project.read("src/main.rs").replace("ifc::main!();", secret);
+    let source = source.replace(
+        "if job.amount == 0 {",
+        "assert!(job.amount != 7, \"seven\");\n    if job.amount == 0 {",
+    );
+    project.write("src/main.rs", &source);
+    let mut dev = Dev::start(&project);
+    dev.wait_until_it_runs();
+
+    let status = run(&mut project.ifc(&["local", "status", "--json"])).success();
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert!(status["pid"].is_u64(), "{status}");
+    let text = run(&mut project.ifc(&["local", "status"])).success();
+    assert!(
+        text.contains("next schedule nightly at ") && text.contains("queue jobs  empty"),
+        "{text}"
+    );
+    let errors = run(&mut project.ifc(&["local", "reset", "--yes"])).failure(1);
+    assert!(errors.contains("is in use by process"), "{errors}");
+
+    // A job that ends among the dead letters.
+    let event = r#"{"id":"j-0","amount":0}"#;
+    run_with(
+        &mut project.ifc(&["invoke", "submit", "--event", "-"]),
+        event,
+    )
+    .success();
+    dev.wait_for("a job has an amount");
+    let dead = run(&mut project.ifc(&["queue", "peek", "jobs", "--dead"])).success();
+    assert!(
+        dead.starts_with("j-0 ") && dead.ends_with("1 dead letter\n"),
+        "{dead}"
+    );
+    assert!(dead.contains("\n  a job has an amount\n"), "{dead}");
+    let errors = run(&mut project.ifc(&["queue", "peek", "job"])).failure(2);
+    assert!(errors.contains("did you mean `jobs`?"), "{errors}");
+    let text = run(&mut project.ifc(&["queue", "redrive", "jobs", "--id", "none"]));
+    assert!(
+        text.errors
+            .contains("1 of the ids are not among the dead letters"),
+        "{}",
+        text.errors
+    );
+    assert_eq!(text.success(), "0 dead letters put back\n");
+    let text = run(&mut project.ifc(&["queue", "redrive", "jobs", "--id", "j-0"])).success();
+    assert_eq!(text, "1 dead letter put back\n");
+
+    // A panic is readable: where, what, whose.
+    let event = r#"{"id":"j-7","amount":7}"#;
+    run_with(
+        &mut project.ifc(&["invoke", "submit", "--event", "-"]),
+        event,
+    )
+    .success();
+    dev.wait_for("panic at src/main.rs:");
+    dev.wait_for("      seven");
+
+    let text = run(&mut project.ifc(&["secret", "list"])).success();
+    assert_eq!(text, "key  no value\n");
+    run_with(&mut project.ifc(&["secret", "set", "key"]), "k-123\n").success();
+    let text = run(&mut project.ifc(&["secret", "list"])).success();
+    assert_eq!(text, "key  set, version 1\n");
+    let errors = run_with(&mut project.ifc(&["secret", "set", "kay"]), "k").failure(2);
+    assert!(errors.contains("did you mean `key`?"), "{errors}");
+    let errors = run_with(&mut project.ifc(&["secret", "set", "key"]), "\n").failure(2);
+    assert!(errors.contains("is empty"), "{errors}");
+
+    let text = run(&mut project.ifc(&["config", "list"])).success();
+    assert_eq!(text, "limit  3  default\n");
+    run(&mut project.ifc(&["config", "set", "limit", "-4"])).success();
+    let text = run(&mut project.ifc(&["config", "list"])).success();
+    assert_eq!(text, "limit  -4  set\n");
+    let errors = run(&mut project.ifc(&["config", "set", "limit", "four"])).failure(2);
+    assert!(
+        errors.contains("write it with its quotes: '\"four\"'"),
+        "{errors}"
+    );
+    dev.interrupt();
+
+    // What was set is there without the application too.
+    let text = run(&mut project.ifc(&["config", "list"])).success();
+    assert_eq!(text, "limit  -4  set\n");
+    let text = run(&mut project.ifc(&["local", "status"])).success();
+    assert!(text.starts_with("not running\n"), "{text}");
+}
+
+#[test]
+fn a_killed_application_leaves_a_stale_address() {
+    let project = NewProject::make("dev-killed", "worker");
+    let mut dev = Dev::start(&project);
+    dev.wait_until_it_runs();
+    let control = project.read(".ifc/local/control.json");
+    let control: Value = serde_json::from_str(&control).unwrap();
+    let pid = i32::try_from(control["pid"].as_i64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    dev.wait_for("the application has ended");
+    dev.wait_for("for a change to start it again");
+    assert!(project.path.join(".ifc/local/control.json").exists());
+    let text = run(&mut project.ifc(&["local", "status"])).success();
+    assert!(text.starts_with("not running\n"), "{text}");
+
+    // It starts again with the next change.
+    let source = project.read("src/main.rs");
+    project.write("src/main.rs", &format!("{source}\n"));
+    dev.wait_until_it_runs();
+    dev.interrupt();
+}
