@@ -6,6 +6,7 @@ use crate::server::{Control, ControlFile, Front, Sockets};
 use crate::store::{Fsync, OpenError, Storage};
 use ifc_manifest::Trigger;
 use ifc_runtime::log::{self, Format, Levels};
+use ifc_runtime::permissions::{Enforced, UnitGrants};
 use ifc_runtime::{Application, Environment, SystemClock};
 use std::fmt;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -240,7 +241,11 @@ fn open(package: &str, settings: &Settings) -> Result<Arc<Local>, Failure> {
         key_file: None,
     };
     let local = Local::open(Arc::clone(&application), storage, Arc::new(SystemClock))?;
-    let provider = Arc::clone(&local) as Arc<dyn ifc_runtime::Provider>;
+    let mut provider = Arc::clone(&local) as Arc<dyn ifc_runtime::Provider>;
+    // Embedded when the program was built by the command line tool, which knows them.
+    if let Some(grants) = UnitGrants::of_this_program(&application) {
+        provider = Arc::new(Enforced::new(provider, grants));
+    }
     Environment::new(provider, application).enter_process();
     Ok(local)
 }

@@ -54,7 +54,7 @@ pub(crate) struct Prepared {
     forgotten: Vec<u32>,
 }
 
-/// Decides, then does.
+/// Decides, then does. Messages whose retention ended while nothing ran are dropped and logged.
 ///
 /// # Errors
 /// When a declaration cannot be read or contradicts the stored data, or the storage fails.
@@ -82,12 +82,18 @@ pub(crate) fn prepare(
             return Err(OpenError::Failed(error));
         }
     };
-    store
+    let dropped = store
         .write_now({
             let prepared = Arc::clone(&prepared);
             move |transaction| apply(transaction, &prepared, now)
         })
         .map_err(OpenError::Failed)?;
+    for (queue, event) in dropped {
+        tracing::warn!(
+            event,
+            "dropped: it was not consumed within the retention of `{queue}`"
+        );
+    }
     Arc::into_inner(prepared).ok_or_else(|| {
         let message = "the store still holds the declarations";
         OpenError::Failed(ifc_runtime::Error::new(
@@ -321,11 +327,12 @@ fn table(
     Ok(())
 }
 
+/// Returns queue and id of every message that was dropped.
 fn apply(
     transaction: &mut Transaction<'_, '_>,
     prepared: &Prepared,
     now: Moment,
-) -> Result<(), Fault> {
+) -> Result<Vec<(String, String)>, Fault> {
     prepared.catalog.save(transaction, &prepared.before)?;
     for number in &prepared.forgotten {
         transaction.remove_range(&KeyBytes::of(keys::INDEX, *number).range())?;
@@ -339,7 +346,8 @@ fn apply(
     for (_, table) in &prepared.tables {
         table::sweep(transaction, table, now, SWEEP_LIMIT)?;
     }
-    for PreparedQueue { rules, .. } in &prepared.queues {
+    let mut dropped = Vec::new();
+    for PreparedQueue { name, rules, .. } in &prepared.queues {
         if queue::has_leases(transaction.table(), rules)? {
             queue::release(transaction, rules, now)?;
         }
@@ -347,10 +355,11 @@ fn apply(
             if last > now {
                 queue::follow_clock_back(transaction, rules, now, last - now)?;
             }
-            queue::sweep(transaction, rules, now)?;
+            let ids = queue::sweep(transaction, rules, now)?;
+            dropped.extend(ids.into_iter().map(|id| (name.clone(), id)));
         }
     }
-    Ok(())
+    Ok(dropped)
 }
 
 /// Makes the values of generated secrets that have none.

@@ -86,3 +86,6 @@ impl axum::serve::Listener for NoDelay {
         self.0.local_addr()
     }
 }
+
+#[cfg(test)]
+mod tests;
