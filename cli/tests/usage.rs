@@ -44,7 +44,10 @@ fn what_does_not_exist_is_a_usage_error() {
     let failure = |arguments: &[&str]| run(ifc(directory.path()).args(arguments)).failure(2);
     assert!(failure(&["chekc"]).contains("a similar subcommand exists: 'check'"));
     assert!(failure(&["check", "--jsno"]).contains("a similar argument exists: '--json'"));
-    assert!(failure(&["graph", "--format", "sgv"]).contains("a similar value exists: 'svg'"));
+    assert!(
+        failure(&["graph", "--format", "sgv"])
+            .contains("[possible values: text, json, mermaid, dot, svg]")
+    );
     assert!(failure(&["check"]).contains("could not find `Cargo.toml`"));
     assert!(failure(&["check", "-C", "nowhere"]).contains("there is no directory `nowhere`"));
     assert!(
