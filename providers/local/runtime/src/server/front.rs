@@ -2,15 +2,15 @@
 
 use super::control::Control;
 use crate::names::unknown;
+use axum::Router;
 use axum::extract::Request;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
-use axum::{Router, body::Body};
+use axum::routing::future::RouteFuture;
 use ifc_manifest::kind::http_api::{Cors, DEFAULT_NAME};
 use ifc_manifest::size::HTTP_HEAD_BYTES_MAX;
-use ifc_runtime::axum;
 use ifc_runtime::http::problem;
+use ifc_runtime::{BoxFuture, axum};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -59,28 +59,49 @@ impl Front {
 impl Service<Request> for Front {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
-        let inner = Arc::clone(&self.0);
-        let (parts, body) = request.into_parts();
-        match inner.admit(&parts) {
-            Err(refusal) => Box::pin(std::future::ready(Ok(*refusal))),
+    fn call(&mut self, request: Request) -> Answer {
+        match self.0.admit(&request) {
+            Err(refusal) => Answer::Ready(Some(refusal)),
+            // A router is a pointer; it is always ready.
+            Ok(Destination::Api(api)) => Answer::Api(api.router.clone().call(request)),
             Ok(Destination::Control) => {
-                Box::pin(async move { Ok(inner.control.answer(parts, body).await) })
+                let control = Arc::clone(&self.0.control);
+                Answer::Control(Box::pin(async move {
+                    let (parts, body) = request.into_parts();
+                    control.answer(parts, body).await
+                }))
             }
-            Ok(Destination::Api(api)) => {
-                // A router is a pointer; it is always ready.
-                let mut router = api.router.clone();
-                Box::pin(Service::<Request<Body>>::call(
-                    &mut router,
-                    Request::from_parts(parts, body),
-                ))
+        }
+    }
+}
+
+/// An answer on its way. Not one boxed future for all, because every request would pay for it.
+#[expect(clippy::large_enum_variant)]
+pub(crate) enum Answer {
+    Ready(Option<Box<Response>>),
+    Api(RouteFuture<Infallible>),
+    Control(BoxFuture<'static, Response>),
+}
+
+impl Future for Answer {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Answer::Ready(response) => {
+                let response = response
+                    .take()
+                    .expect("a future is not polled after its end");
+                Poll::Ready(Ok(*response))
             }
+            Answer::Api(future) => Pin::new(future).poll(context),
+            Answer::Control(future) => future.as_mut().poll(context).map(Ok),
         }
     }
 }
@@ -95,12 +116,12 @@ fn refuse(status: StatusCode, message: &str) -> Box<Response> {
 }
 
 impl Inner {
-    fn admit(&self, parts: &Parts) -> Result<Destination<'_>, Box<Response>> {
-        if head_bytes(parts) > HTTP_HEAD_BYTES_MAX {
+    fn admit(&self, request: &Request) -> Result<Destination<'_>, Box<Response>> {
+        if head_bytes(request) > HTTP_HEAD_BYTES_MAX {
             let message = "the request line and headers are larger than 8 KiB";
             return Err(refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message));
         }
-        let host = requested_host(parts)
+        let host = requested_host(request)
             .ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "the request names no host"))?;
         let Some(label) = own_name(host, self.port) else {
             let message = format!(
@@ -109,11 +130,11 @@ impl Inner {
             );
             return Err(refuse(StatusCode::MISDIRECTED_REQUEST, &message));
         };
-        let origin = parts
-            .headers
+        let origin = request
+            .headers()
             .get(header::ORIGIN)
             .map(|origin| origin.to_str().unwrap_or(""));
-        if parts.uri.path().starts_with(CONTROL_PREFIX) {
+        if request.uri().path().starts_with(CONTROL_PREFIX) {
             return match origin {
                 Some(origin) if !is_local_origin(origin) => {
                     let message = "the control endpoints answer no other sites";
@@ -124,7 +145,7 @@ impl Inner {
         }
         let api = self.api(label)?;
         match origin {
-            Some(origin) if changes_something(&parts.method) && !api.allows(origin) => {
+            Some(origin) if changes_something(request.method()) && !api.allows(origin) => {
                 let message = format!(
                     "pages of `{origin}` may not send this request: allow it with `.cors(…)` on \
                      the HttpApi"
@@ -180,22 +201,22 @@ impl Api {
 }
 
 /// Bytes of request line and headers, as they were on the wire.
-fn head_bytes(parts: &Parts) -> usize {
-    let path = parts
-        .uri
+fn head_bytes(request: &Request) -> usize {
+    let path = request
+        .uri()
         .path_and_query()
         .map_or(1, |path| path.as_str().len());
-    let line = parts.method.as_str().len() + path + " HTTP/1.1\r\n ".len();
+    let line = request.method().as_str().len() + path + " HTTP/1.1\r\n ".len();
     let header = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
         name.as_str().len() + value.len() + ": \r\n".len()
     };
-    line + parts.headers.iter().map(header).sum::<usize>()
+    line + request.headers().iter().map(header).sum::<usize>()
 }
 
-fn requested_host(parts: &Parts) -> Option<&str> {
-    match parts.uri.authority() {
+fn requested_host(request: &Request) -> Option<&str> {
+    match request.uri().authority() {
         Some(authority) => Some(authority.as_str()),
-        None => host_header(&parts.headers),
+        None => host_header(request.headers()),
     }
 }
 
