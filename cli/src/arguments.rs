@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Infrastructure from code: declare queues, tables, routes and schedules in Rust, beside the code
 /// that uses them
 #[derive(Debug, Parser)]
-#[command(name = "ifc", version, after_help = exit::TABLE, disable_help_subcommand = true)]
+#[command(name = "ifc", version, after_help = exit::TABLE)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Why(Why),
     /// Show the graph: routes, units, resources
     Graph(Graph),
+    /// Run `cargo test` with the permissions of every unit enforced
+    Test(Test),
     /// Run a unit once with an event of your own
     Invoke(Invoke),
     /// Look into queues and put dead letters back
@@ -199,6 +201,18 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Run tests.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Arguments for `cargo test`
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGUMENTS"
+    )]
+    pub(crate) arguments: Vec<String>,
 }
 
 /// Run a unit.

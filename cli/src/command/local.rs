@@ -61,11 +61,6 @@ const FILES: [&str; 6] = [
 
 fn reset(directory: &Path, reset: &LocalReset) -> Result<(), Failure> {
     let shown = application::shown(directory);
-    let files: Vec<PathBuf> = FILES
-        .iter()
-        .map(|name| directory.join(name))
-        .filter(|file| file.exists())
-        .collect();
     if !directory.join(FILES[0]).exists() && !directory.join(FILES[1]).exists() {
         terminal::status(
             "Nothing",
@@ -78,6 +73,11 @@ fn reset(directory: &Path, reset: &LocalReset) -> Result<(), Failure> {
     }
     // Held until the end, so that no application starts on half of the files.
     let _lock = lock(directory, &shown)?;
+    let files: Vec<PathBuf> = FILES
+        .iter()
+        .map(|name| directory.join(name))
+        .filter(|file| file.exists())
+        .collect();
     let size: u64 = files
         .iter()
         .filter_map(|file| fs::metadata(file).ok())

@@ -8,7 +8,8 @@
 use crate::terminal::{ERROR, NAME, QUIET, WARNING, paint};
 use anstyle::{AnsiColor, Style};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// One log record.
 #[derive(Debug, Deserialize)]
@@ -20,7 +21,7 @@ struct Record {
     unit: Option<String>,
     message: String,
     #[serde(default)]
-    fields: Map<String, Value>,
+    fields: BTreeMap<String, Value>,
 }
 
 /// The target of the records about requests.
@@ -85,7 +86,7 @@ impl LogStyle {
 }
 
 /// How a request went: "200 1.2 ms".
-fn outcome(fields: &Map<String, Value>) -> Option<String> {
+fn outcome(fields: &BTreeMap<String, Value>) -> Option<String> {
     let number = |key: &str| fields.get(key)?.as_u64();
     let (status, duration) = (number("status")?, number("duration_us")?);
     let style = match status {
@@ -168,7 +169,7 @@ mod tests {
             plain(
                 r#"{"time":"2026-01-02T03:04:05.678Z","level":"info","target":"orders","unit":"fulfil","event":"e","trace":"t","message":"fulfilled","fields":{"order":"o-1","attempt":2}}"#
             ),
-            "03:04:05.678 info  fulfil fulfilled order=o-1 attempt=2"
+            "03:04:05.678 info  fulfil fulfilled attempt=2 order=o-1"
         );
         assert_eq!(
             plain(
