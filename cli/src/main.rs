@@ -8,17 +8,17 @@ mod command;
 
 mod access;
 mod application;
-mod shim;
 mod exit;
 mod failure;
 mod render;
+mod shim;
 mod terminal;
 
 use clap::Parser as _;
 
 fn main() -> std::process::ExitCode {
     exit::report_panics();
-    if let Some(code) = shim::run_as_linker() {
+    if let Some(code) = shim::run_as_linker().or_else(shim::run_as_compiler) {
         return code;
     }
     let arguments = arguments::Arguments::parse();

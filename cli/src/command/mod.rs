@@ -11,6 +11,7 @@ mod local;
 mod new;
 mod queue;
 mod secret;
+mod test;
 mod why;
 
 use crate::arguments::{Arguments, Command};
@@ -26,6 +27,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Why(why) => why::run(&global, &why),
         Command::Graph(graph) => graph::run(&global, &graph),
         Command::Dev(dev) => dev::run(&global, &dev),
+        Command::Test(test) => test::run(&global, &test),
         Command::Invoke(invoke) => invoke::run(&global, &invoke),
         Command::Queue(queue) => queue::run(&global, &queue),
         Command::Secret(secret) => secret::run(&global, &secret),

@@ -28,11 +28,18 @@ pub(crate) fn run(global: &Global, why: &Why) -> Result<Exit, Failure> {
             .because(reason));
         }
     };
-    let of_unit: Vec<&Reason> = reasons.iter().filter(|reason| reason.unit == unit).collect();
+    let of_unit: Vec<&Reason> = reasons
+        .iter()
+        .filter(|reason| reason.unit == unit)
+        .collect();
     let name = |reason: &Reason| format!("{}.{}", reason.resource.name, reason.verb);
     let chosen: Vec<&Reason> = match &why.grant {
         None => of_unit.clone(),
-        Some(grant) => of_unit.iter().filter(|reason| name(reason) == *grant).copied().collect(),
+        Some(grant) => of_unit
+            .iter()
+            .filter(|reason| name(reason) == *grant)
+            .copied()
+            .collect(),
     };
     if let (true, Some(grant)) = (chosen.is_empty(), &why.grant) {
         let names: Vec<String> = of_unit.iter().map(|reason| name(reason)).collect();

@@ -33,7 +33,10 @@ pub(crate) fn of(analysis: &Analysis) -> String {
                 .filter(|binding| binding.unit == unit.name)
                 .flat_map(|binding| {
                     let resource = &binding.resource.name;
-                    binding.grants.iter().map(move |verb| format!("{resource}.{verb}"))
+                    binding
+                        .grants
+                        .iter()
+                        .map(move |verb| format!("{resource}.{verb}"))
                 })
                 .collect();
             let grants = match grants.is_empty() {
@@ -62,10 +65,15 @@ pub(crate) fn lock(graph: &Graph) -> String {
     let mut lines = BTreeSet::new();
     for binding in graph.bindings.iter().flatten() {
         for verb in &binding.grants {
-            lines.insert(format!("{} {}.{verb}\n", binding.unit, binding.resource.name));
+            lines.insert(format!(
+                "{} {}.{verb}\n",
+                binding.unit, binding.resource.name
+            ));
         }
     }
-    lines.into_iter().fold(LOCK_HEAD.to_owned(), |text, line| text + &line)
+    lines
+        .into_iter()
+        .fold(LOCK_HEAD.to_owned(), |text, line| text + &line)
 }
 
 /// The permissions in a lock.
@@ -79,14 +87,21 @@ pub(crate) fn lines(lock: &str) -> impl Iterator<Item = &str> {
 pub(crate) fn difference(committed: &str, derived: &str) -> Vec<String> {
     let (committed, derived): (BTreeSet<&str>, BTreeSet<&str>) =
         (lines(committed).collect(), lines(derived).collect());
-    let gained = derived.difference(&committed).map(|line| format!("+ {line}"));
-    let lost = committed.difference(&derived).map(|line| format!("- {line}"));
+    let gained = derived
+        .difference(&committed)
+        .map(|line| format!("+ {line}"));
+    let lost = committed
+        .difference(&derived)
+        .map(|line| format!("- {line}"));
     gained.chain(lost).collect()
 }
 
 /// The differences for people, with what to do.
 pub(crate) fn changes(changes: &[String]) -> String {
-    let mut text = format!("{} differ from grants.lock\n", paint(WARNING, "permissions"));
+    let mut text = format!(
+        "{} differ from grants.lock\n",
+        paint(WARNING, "permissions")
+    );
     for change in changes {
         text.push_str(&format!("  {change}\n"));
     }

@@ -11,8 +11,18 @@ use std::path::{Path, PathBuf};
 
 /// Crates whose functions say nothing about the user's program.
 const FOLDED: [&str; 12] = [
-    "alloc", "axum", "axum_core", "core", "hyper", "ifc", "ifc_local", "ifc_runtime", "std",
-    "tokio", "tower", "futures_util",
+    "alloc",
+    "axum",
+    "axum_core",
+    "core",
+    "hyper",
+    "ifc",
+    "ifc_local",
+    "ifc_runtime",
+    "std",
+    "tokio",
+    "tower",
+    "futures_util",
 ];
 
 /// The program, for the places of its functions. Without debug information there are none.
@@ -94,7 +104,8 @@ pub(crate) fn text(reasons: &[&Reason], graph: &Graph, program: &Program) -> Str
         });
         let mut indent = 1;
         let mut line = |name: &str, place: Option<String>| {
-            let place = place.map_or_else(String::new, |place| format!("  {}", paint(QUIET, &place)));
+            let place =
+                place.map_or_else(String::new, |place| format!("  {}", paint(QUIET, &place)));
             text.push_str(&format!("{}{name}{place}\n", "  ".repeat(indent)));
             indent += 1;
         };
@@ -168,7 +179,10 @@ mod tests {
                 "_ZN3ifc5event3run28_$u7b$$u7b$closure$u7d$$u7d$17hbeaa10c66b677999E",
                 None,
             ),
-            ("_ZN7billing5queue4push17h0000000000000000E", Some("billing::queue::push")),
+            (
+                "_ZN7billing5queue4push17h0000000000000000E",
+                Some("billing::queue::push"),
+            ),
         ] {
             assert_eq!(readable(symbol).as_deref(), expected, "{symbol}");
         }

@@ -77,7 +77,10 @@ fn exact(graph: &mut Graph, permissions: &Permissions) -> Result<Derivation, Str
                 .iter()
                 .find(|uses| uses.path == handler.path)
                 .ok_or_else(|| {
-                    format!("the link had no handler `{}`, but the program has", handler.path)
+                    format!(
+                        "the link had no handler `{}`, but the program has",
+                        handler.path
+                    )
                 })?;
             for found in &uses.uses {
                 add(&unit.name, Some(&handler.path), found)?;
@@ -111,7 +114,12 @@ fn exact(graph: &mut Graph, permissions: &Permissions) -> Result<Derivation, Str
 }
 
 fn resource_and_verb(graph: &Graph, grant: &GrantUse) -> Result<(ResourceId, Verb), String> {
-    let unknown = || format!("it speaks of `{}.{}`, which is not known", grant.name, grant.verb);
+    let unknown = || {
+        format!(
+            "it speaks of `{}.{}`, which is not known",
+            grant.name, grant.verb
+        )
+    };
     let kind = grant.kind().ok_or_else(unknown)?;
     let verb = kind
         .verbs()

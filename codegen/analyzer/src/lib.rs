@@ -15,10 +15,10 @@ mod grants;
 mod unlinked;
 
 pub use artifact::ArtifactError;
-pub use grants::{Derivation, Reason};
 pub use cargo::{Built, CargoError, Features, Library, Project, Selection};
+pub use grants::{Derivation, Reason};
 
-use ifc_graph::diagnostics::{unreadable_record, unused_resource};
+use ifc_graph::diagnostics::{queue_cycle, unreadable_record, unused_resource};
 use ifc_graph::{Diagnostic, Graph};
 
 /// What an artifact says about its application.
@@ -65,6 +65,7 @@ pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
     let derivation = grants::join(&mut graph, &program);
     if let Derivation::Exact { .. } = derivation {
         diagnostics.extend(unused_resource::find(&graph));
+        diagnostics.extend(queue_cycle::find(&graph));
     }
     Ok(Analysis {
         graph,

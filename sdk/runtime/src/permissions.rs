@@ -313,3 +313,93 @@ impl FunctionOperations for Enforced {
         Box::pin(self.checked(target, Kind::Function, function::INVOKE_ASYNC, operation))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::Handler;
+    use crate::handler::Thunk;
+    use ifc_manifest::{Address, HandlerDescriptor, SourceSpan, Trigger};
+
+    fn application() -> Application {
+        let descriptor = HandlerDescriptor {
+            address: Address::new("shop", "fulfil"),
+            path: "shop::fulfil".into(),
+            trigger: Trigger::Call,
+            unit: None,
+            span: SourceSpan {
+                file: "src/main.rs".into(),
+                line: 1,
+                column: 1,
+                length: 6,
+            },
+        };
+        let thunk = Thunk::Call(|_| Box::pin(async { Ok(Vec::new()) }));
+        let handler = Handler { descriptor, thunk };
+        match Application::new("shop", Vec::new(), vec![handler]) {
+            Ok(application) => application,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    const EMBEDDED: &[u8] = br#"{"permissions":{"version":1,"notes":[],
+        "handlers":[{"package":"shop","name":"fulfil","path":"shop::fulfil","uses":[
+            {"grant":{"package":"shop","name":"orders","kind":"table","verb":"get"},"way":[]}]}],
+        "initialisation":[
+            {"grant":{"package":"shop","name":"key","kind":"secret","verb":"read"},"way":[]}]}}"#;
+
+    fn check(unit: Option<&str>, name: &str, kind: Kind, verb: Verb) -> Result<(), String> {
+        let grants = UnitGrants::decode(EMBEDDED, &application()).expect("they are embedded");
+        let target = Target {
+            package: "shop",
+            name,
+        };
+        let run = async || {
+            grants
+                .check(target, kind, verb)
+                .map_err(|error| error.to_string())
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            match unit {
+                None => run().await,
+                Some(unit) => {
+                    let invocation = Invocation {
+                        unit: unit.into(),
+                        event_id: "e-1".into(),
+                        attempt: 1,
+                        trace: TraceContext::root(),
+                    };
+                    invocation.run(run()).await
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn a_unit_may_do_what_it_was_seen_to_need_and_no_more() {
+        let fulfil = Some("fulfil");
+        assert_eq!(check(fulfil, "orders", Kind::Table, table::GET), Ok(()));
+        assert_eq!(check(fulfil, "key", Kind::Secret, secret::READ), Ok(()));
+        let denied = check(fulfil, "orders", Kind::Table, table::PUT).expect_err("not granted");
+        assert_eq!(
+            denied,
+            "put on `orders`: unit `fulfil` has no permission for it: the built program was not \
+             seen to need it"
+        );
+        assert!(check(fulfil, "other", Kind::Table, table::GET).is_err());
+        assert!(check(Some("stranger"), "orders", Kind::Table, table::GET).is_err());
+        // The test itself, and tasks that handlers spawn, belong to no unit.
+        assert_eq!(check(None, "orders", Kind::Table, table::PUT), Ok(()));
+    }
+
+    #[test]
+    fn nothing_is_enforced_where_nothing_could_be_derived() {
+        let unavailable = br#"{"unavailable":"the linker did the LTO"}"#;
+        assert!(UnitGrants::decode(unavailable, &application()).is_none());
+        assert!(UnitGrants::decode(b"", &application()).is_none());
+        assert!(UnitGrants::decode(b"{", &application()).is_none());
+    }
+}

@@ -38,10 +38,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactError> {
 }
 
 /// The records of an executable whose content is at hand.
-pub(crate) fn records_of(
-    path: &Path,
-    bytes: &[u8],
-) -> Result<Vec<ArtifactRecord>, ArtifactError> {
+pub(crate) fn records_of(path: &Path, bytes: &[u8]) -> Result<Vec<ArtifactRecord>, ArtifactError> {
     let error = |reason| ArtifactError::new(path, reason);
     let file = object::File::parse(bytes).map_err(|cause| error(Reason::NotAnObject(cause)))?;
     let mut records = Vec::new();

@@ -42,7 +42,11 @@ pub(super) fn build(project: &Project) -> Result<Built, CargoError> {
         .current_dir(&project.package_root)
         // The linker and its flags are given for the program alone: given for all, they would be
         // part of what cargo knows every dependency by, and every one would be built again.
-        .arg(if selection.shim.is_some() { "rustc" } else { "build" })
+        .arg(if selection.shim.is_some() {
+            "rustc"
+        } else {
+            "build"
+        })
         .arg("--message-format=json-render-diagnostics")
         .args(["--package", &project.package_id.repr])
         .args(["--bin", &project.binary])

@@ -254,12 +254,12 @@ impl<'a> Loader<'a> {
                 Some(section) => self.symbols[id as usize]
                     .definitions
                     .push((base + section, symbol.st_value(ENDIAN))),
-                None if symbol.st_shndx(ENDIAN) == elf::SHN_UNDEF => {
-                    if symbol.st_bind() != elf::STB_WEAK {
-                        self.want(id);
-                    }
+                None if symbol.st_shndx(ENDIAN) == elf::SHN_UNDEF
+                    && symbol.st_bind() != elf::STB_WEAK =>
+                {
+                    self.want(id);
                 }
-                // Absolute and common symbols refer to nothing.
+                // Absolute and common symbols refer to nothing; weak ones may stay undefined.
                 None => {}
             }
         }

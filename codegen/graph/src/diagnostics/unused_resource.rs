@@ -17,7 +17,11 @@ pub fn find(graph: &Graph) -> Vec<Diagnostic> {
         .iter()
         // An API without routes is used by nobody either, but it can be about to get some.
         .filter(|resource| resource.id.kind != Kind::HttpApi)
-        .filter(|resource| bindings.iter().all(|binding| binding.resource != resource.id))
+        .filter(|resource| {
+            bindings
+                .iter()
+                .all(|binding| binding.resource != resource.id)
+        })
         .filter(|resource| {
             let consumed_here = |trigger| consumed(trigger) == Some(&resource.id);
             !graph.triggers.iter().any(consumed_here)
@@ -40,7 +44,7 @@ mod tests {
 
     #[test]
     fn only_what_was_searched_can_be_unused() {
-        let mut graph = Fixture::new().table("orders").graph();
+        let mut graph = Fixture::new().table("orders").build().0;
         assert_eq!(find(&graph), []);
         graph.bindings = Some(Vec::new());
         let findings = find(&graph);

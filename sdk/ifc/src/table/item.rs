@@ -198,8 +198,11 @@ pub(super) fn key_of<T: Item>(item: &T) -> Result<Key, Error> {
 /// A secondary index of items `T` with partition key `P` and sort key `S`: `Order::BY_CUSTOMER`.
 pub struct Index<T, P, S> {
     name: &'static str,
-    marker: PhantomData<fn() -> (T, P, S)>,
+    marker: Marker<T, P, S>,
 }
+
+/// Refers to types without owning any of them.
+type Marker<T, P, S> = PhantomData<fn() -> (T, P, S)>;
 
 impl<T, P, S> Index<T, P, S> {
     #[doc(hidden)]

@@ -38,7 +38,8 @@ use clock::VirtualClock;
 use faults::FaultPlan;
 use ifc_local::{Local, Storage};
 use ifc_manifest::Address;
-use ifc_runtime::{Application, Environment, Resource};
+use ifc_runtime::permissions::{Enforced, UnitGrants};
+use ifc_runtime::{Application, Environment, Provider, Resource};
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,12 +78,17 @@ where
     };
     let faults = Arc::new(Mutex::new(FaultPlan::new(seed)));
     let trace = Arc::new(Mutex::new(Vec::new()));
-    let provider = provider::TestProvider {
+    let mut provider: Arc<dyn Provider> = Arc::new(provider::TestProvider {
         local: local.clone(),
         faults: faults.clone(),
         trace: trace.clone(),
-    };
-    let environment = Environment::new(Arc::new(provider), application);
+    });
+    // A test is a program too: `ifc test` embeds the permissions into it, and then they hold here
+    // as they would on a cloud. Plain `cargo test` embeds none.
+    if let Some(grants) = UnitGrants::of_this_program(&application) {
+        provider = Arc::new(Enforced::new(provider, grants));
+    }
+    let environment = Environment::new(provider, application);
     let on_thread = environment.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
