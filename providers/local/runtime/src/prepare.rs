@@ -4,7 +4,7 @@
 //! is written; then one transaction makes it so.
 
 use crate::catalog::{self, Catalog, Sort};
-use crate::moment::{Moment, nanoseconds};
+use crate::moment::{Moment, nanoseconds, to_system};
 use crate::queue::{self, Rules, Sequence};
 use crate::schedule::{Schedule, last_used};
 use crate::secret;
@@ -19,11 +19,15 @@ use ifc_manifest::kind::secret::{Charset, SecretSpec};
 use ifc_manifest::kind::table::TableSpec;
 use ifc_manifest::{Address, Kind, Trigger};
 use ifc_runtime::Application;
+use ifc_runtime::log::timestamp;
 use serde_json::json;
 use std::sync::Arc;
 
 /// Expired items removed in one transaction, at the start and later.
 pub(crate) const SWEEP_LIMIT: usize = 1_000;
+
+/// A schedule that fired this far in the future, in nanoseconds, did so on a clock that was wrong.
+const CLOCK_ODD: i64 = 3_600_000_000_000;
 
 /// A queue, declared or hidden.
 #[derive(Clone, Debug)]
@@ -208,6 +212,14 @@ fn decide(
                     hidden,
                 )?;
                 let last = last_used(snapshot, &name)?;
+                if let Some(last) = last.filter(|last| last.saturating_sub(now) > CLOCK_ODD) {
+                    tracing::warn!(
+                        unit = name,
+                        "it fired last at {}, which is in the future: it does not fire before \
+                         that is past, unless `ifc local reset` empties the data directory",
+                        timestamp(to_system(last))
+                    );
+                }
                 let schedule = Schedule::new(&name, rules, &spec, now, last)
                     .map_err(|finding| Undecided::Finding(OpenError::Declaration { finding }))?;
                 prepared.schedules.push(schedule);

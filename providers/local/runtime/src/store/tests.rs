@@ -56,6 +56,32 @@ fn a_directory_is_made_used_and_found_again() {
 }
 
 #[test]
+fn a_relaxed_store_waits_for_no_disk_and_keeps_what_it_was_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let relaxed = || {
+        let storage = Storage::Directory {
+            path: directory.path().to_owned(),
+            fsync: Fsync::Relaxed,
+            key_file: None,
+        };
+        Store::open(&storage, Box::new(|_| {})).unwrap()
+    };
+    put(&relaxed(), "k", "v").unwrap();
+    assert_eq!(get(&relaxed(), "k").as_deref(), Some("v"));
+
+    let disk = Arc::new(Disk::default());
+    for (sync, expected) in [(false, false), (true, true)] {
+        let backend = Arc::clone(&disk);
+        let open = move || -> io::Result<Box<dyn StorageBackend>> {
+            Ok(Box::new(OnDisk(Arc::clone(&backend))))
+        };
+        let store = Store::threaded("test".into(), sync, Box::new(open), Box::new(|_| {})).unwrap();
+        put(&store, "k", "v").unwrap();
+        assert_eq!(disk.syncs.load(Ordering::SeqCst) > 0, expected);
+    }
+}
+
+#[test]
 fn a_directory_in_use_names_its_process() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path()).unwrap();
