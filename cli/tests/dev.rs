@@ -157,6 +157,13 @@ fn a_running_application_is_operated() {
         "assert!(job.amount != 7, \"seven\");\n    if job.amount == 0 {",
     );
     project.write("src/main.rs", &source);
+    // Before the first run what is declared is known already, and can be set.
+    let text = run(&mut project.ifc(&["secret", "list"])).success();
+    assert_eq!(text, "key  no value\n");
+    let text = run(&mut project.ifc(&["config", "list"])).success();
+    assert_eq!(text, "limit  3  default\n");
+    run(&mut project.ifc(&["config", "set", "limit", "5"])).success();
+
     let mut dev = Dev::start(&project);
     dev.wait_until_it_runs();
 
@@ -219,7 +226,7 @@ fn a_running_application_is_operated() {
     assert!(errors.contains("is empty"), "{errors}");
 
     let text = run(&mut project.ifc(&["config", "list"])).success();
-    assert_eq!(text, "limit  3  default\n");
+    assert_eq!(text, "limit  5  set\n");
     run(&mut project.ifc(&["config", "set", "limit", "-4"])).success();
     let text = run(&mut project.ifc(&["config", "list"])).success();
     assert_eq!(text, "limit  -4  set\n");

@@ -51,6 +51,15 @@ fn a_new_worker_passes_its_tests_and_its_check() {
         .collect();
     assert_eq!(units, ["nightly", "submit", "work"]);
 
+    // Looking leaves nothing behind.
+    let text = run(&mut project.ifc(&["local", "status"])).success();
+    assert_eq!(text, "not running\n");
+    assert_eq!(
+        run(&mut project.ifc(&["secret", "list"])).success(),
+        "no secrets\n"
+    );
+    assert!(!project.path.join(".ifc").exists());
+
     // A queue that no run has used yet is empty, not unknown.
     let text = run(&mut project.ifc(&["queue", "peek", "jobs"])).success();
     assert_eq!(text, "empty\n");

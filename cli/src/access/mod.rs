@@ -10,10 +10,11 @@ use crate::application;
 use crate::arguments::Global;
 use crate::failure::Failure;
 use ifc_analyzer::Project;
+use ifc_graph::{Graph, Spec};
 use ifc_manifest::Kind;
 use offline::Offline;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -27,6 +28,8 @@ pub(crate) struct Access {
 enum Way {
     Running(Running),
     Offline(Offline),
+    /// There is no data yet. To look at it must not make any.
+    Nothing,
 }
 
 /// Messages of one sort in a queue.
@@ -39,7 +42,7 @@ pub(crate) struct Depth {
 }
 
 /// Which secrets there are.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Secrets {
     pub(crate) secrets: Vec<SecretStatus>,
 }
@@ -51,7 +54,7 @@ pub(crate) struct SecretStatus {
 }
 
 /// Which configuration values there are.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Configs {
     pub(crate) config: Vec<ConfigStatus>,
 }
@@ -96,10 +99,21 @@ impl Access {
         Ok(Access { project, directory })
     }
 
+    /// The way for an operation that changes nothing.
     fn way(&self) -> Result<Way, Failure> {
         match Running::find(&self.directory)? {
             Some(running) => Ok(Way::Running(running)),
-            None => Offline::open(&self.directory).map(Way::Offline),
+            None if self.directory.exists() => Offline::open(&self.directory).map(Way::Offline),
+            None => Ok(Way::Nothing),
+        }
+    }
+
+    /// The way for an operation that changes something; the data directory is made when it is not
+    /// there.
+    fn way_to_change(&self) -> Result<Result<Running, Offline>, Failure> {
+        match Running::find(&self.directory)? {
+            Some(running) => Ok(Ok(running)),
+            None => Offline::open(&self.directory).map(Err),
         }
     }
 
@@ -108,6 +122,7 @@ impl Access {
         match self.way()? {
             Way::Running(running) => running.get("status"),
             Way::Offline(offline) => offline.status(),
+            Way::Nothing => Ok(offline::no_status()),
         }
     }
 
@@ -118,6 +133,7 @@ impl Access {
                 return running.get(&format!("queues/{}?limit={limit}", escape(queue)));
             }
             Way::Offline(offline) => offline.messages(queue, limit)?,
+            Way::Nothing => None,
         };
         found.map_or_else(|| self.never_used(queue, offline::no_messages(queue)), Ok)
     }
@@ -130,6 +146,7 @@ impl Access {
                 return running.get(&path);
             }
             Way::Offline(offline) => offline.dead_letters(queue, limit)?,
+            Way::Nothing => None,
         };
         found.map_or_else(|| self.never_used(queue, offline::no_dead_letters()), Ok)
     }
@@ -138,11 +155,12 @@ impl Access {
     pub(crate) fn redrive(&self, queue: &str, ids: Option<Vec<String>>) -> Result<Value, Failure> {
         let found = match self.way()? {
             Way::Running(running) => {
-                let body = serde_json::json!({ "ids": ids }).to_string();
+                let body = json!({ "ids": ids }).to_string();
                 let path = format!("queues/{}/redrive", escape(queue));
                 return running.post(&path, body.as_bytes());
             }
             Way::Offline(offline) => offline.redrive(queue, ids)?,
+            Way::Nothing => None,
         };
         found.map_or_else(|| self.never_used(queue, offline::redriven(0)), Ok)
     }
@@ -153,52 +171,111 @@ impl Access {
         Ok(empty)
     }
 
+    /// The secrets that the running application knows, or else those that the last run left.
+    fn known_secrets(&self) -> Result<(Secrets, bool), Failure> {
+        Ok(match self.way()? {
+            Way::Running(running) => (read(&running.get("secrets")?)?, true),
+            Way::Offline(offline) => (read(&offline.secrets()?)?, false),
+            Way::Nothing => (Secrets::default(), false),
+        })
+    }
+
     /// Which secrets there are.
     pub(crate) fn secrets(&self) -> Result<Value, Failure> {
-        match self.way()? {
-            Way::Running(running) => running.get("secrets"),
-            Way::Offline(offline) => offline.secrets(),
+        let (known, running) = self.known_secrets()?;
+        let mut versions = BTreeMap::new();
+        if !running {
+            // What the application declares counts, whatever the last run knew.
+            let graph = self.graph()?;
+            let declared = graph.of_kind(Kind::Secret);
+            versions.extend(declared.map(|resource| (resource.id.name.clone(), None)));
         }
+        versions.extend(
+            known
+                .secrets
+                .into_iter()
+                .map(|secret| (secret.name, secret.version)),
+        );
+        let secrets: Vec<Value> = versions
+            .into_iter()
+            .map(|(name, version)| json!({ "name": name, "set": version.is_some(), "version": version }))
+            .collect();
+        Ok(json!({ "secrets": secrets }))
     }
 
     /// Sets the value of a declared secret. `{"version": n}`.
     pub(crate) fn set_secret(&self, name: &str, value: &[u8]) -> Result<Value, Failure> {
-        let known: Secrets = read(&self.secrets()?)?;
+        let (known, _) = self.known_secrets()?;
         if !known.secrets.iter().any(|secret| secret.name == name) {
             self.check_declared(Kind::Secret, name)?;
         }
-        match self.way()? {
-            Way::Running(running) => running.put(&format!("secrets/{}", escape(name)), value),
-            Way::Offline(offline) => offline.set_secret(name, value),
+        match self.way_to_change()? {
+            Ok(running) => running.put(&format!("secrets/{}", escape(name)), value),
+            Err(offline) => offline.set_secret(name, value),
         }
+    }
+
+    /// The configuration values that the running application knows, or else those that the last
+    /// run left.
+    fn known_configs(&self) -> Result<(Configs, bool), Failure> {
+        Ok(match self.way()? {
+            Way::Running(running) => (read(&running.get("config")?)?, true),
+            Way::Offline(offline) => (read(&offline.configs()?)?, false),
+            Way::Nothing => (Configs::default(), false),
+        })
     }
 
     /// Which configuration values there are.
     pub(crate) fn configs(&self) -> Result<Value, Failure> {
-        match self.way()? {
-            Way::Running(running) => running.get("config"),
-            Way::Offline(offline) => offline.configs(),
+        let (known, running) = self.known_configs()?;
+        let mut values = BTreeMap::new();
+        if !running {
+            for resource in self.graph()?.of_kind(Kind::Config) {
+                if let Spec::Config(spec) = &resource.spec {
+                    let default = spec.default.as_deref();
+                    // A default that is not JSON is a finding of `ifc check`.
+                    let default: Option<Value> =
+                        default.and_then(|text| serde_json::from_str(text).ok());
+                    values.insert(resource.id.name.clone(), (default, false));
+                }
+            }
         }
+        for config in known.config {
+            // A default of the last run gives way to the one that is declared now.
+            if config.set || !values.contains_key(&config.name) {
+                values.insert(config.name, (config.value, config.set));
+            }
+        }
+        let config: Vec<Value> = values
+            .into_iter()
+            .map(|(name, (value, set))| json!({ "name": name, "value": value, "set": set }))
+            .collect();
+        Ok(json!({ "config": config }))
     }
 
     /// Sets a declared configuration value, which is JSON.
     pub(crate) fn set_config(&self, name: &str, value: &str) -> Result<(), Failure> {
-        let known: Configs = read(&self.configs()?)?;
+        let (known, _) = self.known_configs()?;
         if !known.config.iter().any(|config| config.name == name) {
             self.check_declared(Kind::Config, name)?;
         }
-        match self.way()? {
-            Way::Running(running) => {
+        match self.way_to_change()? {
+            Ok(running) => {
                 running.put(&format!("config/{}", escape(name)), value.as_bytes())?;
                 Ok(())
             }
-            Way::Offline(offline) => offline.set_config(name, value),
+            Err(offline) => offline.set_config(name, value),
         }
     }
 
-    /// Looks into the application itself for a name that no run has left anything of.
+    /// What the application declares now, built when it is not.
+    fn graph(&self) -> Result<Graph, Failure> {
+        Ok(application::analyze(&self.project)?.graph)
+    }
+
+    /// Refuses a name that the application does not declare.
     fn check_declared(&self, kind: Kind, name: &str) -> Result<(), Failure> {
-        let graph = application::analyze(&self.project)?.graph;
+        let graph = self.graph()?;
         let names: Vec<&str> = graph
             .of_kind(kind)
             .map(|resource| resource.id.name.as_str())

@@ -37,7 +37,7 @@ impl Offline {
             let depth = self.store.depth(&name).map_err(failure)?;
             queues.insert(name, report::depth(&depth));
         }
-        Ok(json!({ "pid": null, "queues": queues, "next_schedule": null }))
+        Ok(idle(queues))
     }
 
     /// `None` when the last run declared no such queue; so for the next two.
@@ -86,6 +86,15 @@ impl Offline {
     pub(super) fn set_config(&self, name: &str, value: &str) -> Result<(), Failure> {
         self.store.set_config(name, value).map_err(failure)
     }
+}
+
+/// What there is before the first run.
+pub(super) fn no_status() -> Value {
+    idle(Map::new())
+}
+
+fn idle(queues: Map<String, Value>) -> Value {
+    json!({ "pid": null, "queues": queues, "next_schedule": null })
 }
 
 /// What there is of a queue that never was.
