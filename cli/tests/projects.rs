@@ -198,5 +198,13 @@ fn the_graph_of_the_example() {
     insta::assert_snapshot!("orders_mermaid", graph("mermaid"));
     insta::assert_snapshot!("orders_dot", graph("dot"));
     insta::assert_snapshot!("orders_svg", graph("svg"));
-    insta::assert_snapshot!("orders_json", graph("json"));
+    // Where in its file something stands changes with every line that is written above it.
+    let json: String = graph("json")
+        .lines()
+        .map(|line| match line.split_once("\"line\": ") {
+            Some((before, _)) => format!("{before}\"line\": 0,\n"),
+            None => format!("{line}\n"),
+        })
+        .collect();
+    insta::assert_snapshot!("orders_json", json);
 }
