@@ -91,15 +91,11 @@ async fn list(Query(listing): Query<Listing>) -> Result<Json<Orders>> {
 
 #[delete("/orders/{id}")]
 async fn cancel(Path(id): Path<String>) -> Result<StatusCode> {
-    let removed = ORDERS
-        .delete(&id)
-        .when(Order::STATUS.eq(Status::Placed))
-        .await;
-    match removed {
+    match ORDERS.delete(&id).if_exists().await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
-        Err(error) if error.is_conflict() => Err(HandlerError::conflict(
-            "the order does not exist or is being fulfilled",
-        )),
+        Err(error) if error.is_conflict() => {
+            Err(HandlerError::not_found(format!("no order `{id}`")))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -67,6 +67,7 @@ async fn a_cancelled_order_is_gone(cloud: TestCloud) {
     place(&cloud, "o-1").await;
     assert_eq!(cloud.http().delete("/orders/o-1").await.status(), 204);
     assert_eq!(cloud.http().get("/orders/o-1").await.status(), 404);
+    assert_eq!(cloud.http().delete("/orders/o-1").await.status(), 404);
 
     cloud.settle().await;
     let dead = cloud.dead_letters(&FULFILMENT);

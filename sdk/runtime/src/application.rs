@@ -6,7 +6,7 @@ use ifc_manifest::kind::http_api::{self, HttpApiSpec};
 use ifc_manifest::{
     Address, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Trigger,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A handler and how to run it.
@@ -198,6 +198,36 @@ impl Application {
                 }
             }
         }
+        findings.extend(self.overlaps());
+        findings
+    }
+
+    /// Routes of one API that the router cannot hold together: it knows one parameter name in each
+    /// place, and no `{rest..}` beside a parameter.
+    fn overlaps(&self) -> Vec<String> {
+        let mut routers: BTreeMap<String, matchit::Router<&SourceSpan>> = BTreeMap::new();
+        let mut known: BTreeSet<(String, &str)> = BTreeSet::new();
+        let mut findings = Vec::new();
+        for Handler { descriptor, .. } in &self.handlers {
+            let Trigger::Http { api, path, .. } = &descriptor.trigger else {
+                continue;
+            };
+            let api = self.api_name(api.as_ref());
+            // The same template with another method is the same place.
+            if !known.insert((api.clone(), path)) {
+                continue;
+            }
+            let router = routers.entry(api).or_default();
+            let inserted = router.insert(crate::http::router_path(path), &descriptor.span);
+            if let Err(matchit::InsertError::Conflict { with }) = inserted {
+                let with = with.replace("{*", "{");
+                findings.push(format!(
+                    "the route {path} at {} cannot be told from {with}: give the parameters in \
+                     one place one name, and no `{{rest..}}` beside a parameter",
+                    descriptor.span
+                ));
+            }
+        }
         findings
     }
 }
@@ -206,5 +236,70 @@ fn decode(record: &RawRecord<'_>) -> Result<(usize, Descriptor), String> {
     match Descriptor::decode(record) {
         Ok(descriptor) => Ok((record.offset, descriptor)),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(line: u32, method: &str, path: &str) -> Handler {
+        Handler {
+            descriptor: HandlerDescriptor {
+                address: Address::new("shop", format!("route-{line}")),
+                path: format!("shop::route_{line}"),
+                trigger: Trigger::Http {
+                    api: None,
+                    method: method.into(),
+                    path: path.into(),
+                },
+                unit: None,
+                span: SourceSpan {
+                    file: "src/main.rs".into(),
+                    line,
+                    column: 1,
+                    length: 1,
+                },
+            },
+            thunk: Thunk::Call(|_| Box::pin(async { Ok(Vec::new()) })),
+        }
+    }
+
+    fn check(routes: Vec<Handler>, expected: &[&str]) {
+        let findings = match Application::new("shop", Vec::new(), routes) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.0,
+        };
+        assert_eq!(findings, expected);
+    }
+
+    #[test]
+    fn routes_that_the_router_cannot_hold_are_findings_and_no_panic() {
+        check(
+            vec![
+                route(1, "GET", "/orders/{id}"),
+                route(2, "DELETE", "/orders/{id}"),
+                route(3, "GET", "/orders/new"),
+                route(4, "GET", "/files/{rest..}"),
+            ],
+            &[],
+        );
+        check(
+            vec![
+                route(1, "GET", "/orders/{id}"),
+                route(2, "DELETE", "/orders/{order}"),
+            ],
+            &[
+                "the route /orders/{order} at src/main.rs:2:1 cannot be told from /orders/{id}: give \
+               the parameters in one place one name, and no `{rest..}` beside a parameter",
+            ],
+        );
+        check(
+            vec![route(1, "GET", "/a/{id}"), route(2, "GET", "/a/{id}")],
+            &[
+                "route of `api` `GET /a/{}` is declared twice: at src/main.rs:1:1 and at \
+               src/main.rs:2:1",
+            ],
+        );
     }
 }

@@ -33,7 +33,7 @@ pub fn route_shape(path: &str) -> String {
 }
 
 /// The template in the router's own syntax: `{rest..}` is `{*rest}` there.
-fn router_path(path: &str) -> String {
+pub(crate) fn router_path(path: &str) -> String {
     match path.rsplit_once("/{") {
         Some((before, last)) if last.ends_with("..}") => {
             format!("{before}/{{*{}}}", last.trim_end_matches("..}"))

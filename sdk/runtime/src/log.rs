@@ -1,4 +1,4 @@
-//! Log records: one JSON line per record on standard output, or coloured text for a person.
+//! Log records: one JSON line per record, or coloured text for a person.
 //!
 //! A small `tracing` subscriber of our own, because every application compiles it: it knows events,
 //! the unit and trace of the current invocation, and levels per target. Spans are accepted and not
@@ -25,6 +25,15 @@ pub enum Format {
         /// With ANSI colours.
         colour: bool,
     },
+}
+
+/// Where records go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard output: where platforms collect logs.
+    Output,
+    /// Standard error, when standard output carries something else.
+    Error,
 }
 
 /// Which records are written: a level for everything, and others for targets that begin with a
@@ -78,9 +87,10 @@ impl Levels {
 }
 
 /// Makes our subscriber the process's, unless there is one already.
-pub fn install(format: Format, levels: Levels) {
+pub fn install(format: Format, sink: Sink, levels: Levels) {
     let _ = tracing::subscriber::set_global_default(Lines {
         format,
+        sink,
         levels,
         spans: AtomicU64::new(1),
     });
@@ -88,6 +98,7 @@ pub fn install(format: Format, levels: Levels) {
 
 struct Lines {
     format: Format,
+    sink: Sink,
     levels: Levels,
     spans: AtomicU64,
 }
@@ -113,8 +124,11 @@ impl Subscriber for Lines {
             Format::Json => json_line(event.metadata(), fields),
             Format::Text { colour } => text_line(event.metadata(), fields, colour),
         };
-        // Nothing sensible can be done when standard output is gone.
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        // Nothing sensible can be done when the sink is gone.
+        let _ = match self.sink {
+            Sink::Output => std::io::stdout().lock().write_all(line.as_bytes()),
+            Sink::Error => std::io::stderr().lock().write_all(line.as_bytes()),
+        };
     }
 }
 

@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "axum",
             "getrandom",
+            "matchit",
             "serde",
             "serde_json",
             "tokio",

@@ -5,7 +5,7 @@ use crate::local::Local;
 use crate::server::{Control, ControlFile, Front, Sockets};
 use crate::store::{Fsync, OpenError, Storage};
 use ifc_manifest::Trigger;
-use ifc_runtime::log::{self, Format, Levels};
+use ifc_runtime::log::{self, Format, Levels, Sink};
 use ifc_runtime::permissions::{Enforced, UnitGrants};
 use ifc_runtime::{Application, Environment, SystemClock};
 use std::fmt;
@@ -201,8 +201,15 @@ impl Settings {
         }))
     }
 
-    fn format(&self) -> Format {
-        let terminal = io::stdout().is_terminal();
+    fn install_log(&self, sink: Sink) {
+        log::install(self.format(sink), sink, Levels::parse(&self.log_levels));
+    }
+
+    fn format(&self, sink: Sink) -> Format {
+        let terminal = match sink {
+            Sink::Output => io::stdout().is_terminal(),
+            Sink::Error => io::stderr().is_terminal(),
+        };
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         match (self.log_format, terminal) {
             (Some(LogFormat::Json), _) | (None, false) => Format::Json,
@@ -263,6 +270,8 @@ async fn invoke(package: &str, settings: &Settings, unit: &str) -> Result<(), Fa
         text => serde_json::from_str(text)
             .map_err(|error| Failure::new(USAGE, format!("the event is not JSON: {error}")))?,
     };
+    // Standard output carries the reply.
+    settings.install_log(Sink::Error);
     let local = open(package, settings)?;
     let reply = local.invoke_unit(unit, event).await;
     local.close();
@@ -277,7 +286,7 @@ async fn serve(package: &str, settings: &Settings) -> Result<(), Failure> {
     // Sockets first: a request that comes while the rest is prepared waits instead of failing.
     let sockets = Sockets::bind(settings.port).await;
     let sockets = sockets.map_err(|error| port_failure(settings.port, &error))?;
-    log::install(settings.format(), Levels::parse(&settings.log_levels));
+    settings.install_log(Sink::Output);
     let local = open(package, settings)?;
     let (stop, stopping) = watch::channel(false);
     let control = Arc::new(Control::new(Arc::clone(&local), stop.clone()));
