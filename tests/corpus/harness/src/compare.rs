@@ -87,7 +87,10 @@ impl Comparison {
                 continue;
             };
             let expected = shape.expected(profile.unwinds);
-            for missing in expected.iter().filter(|one| !uses.contains_key(*one)) {
+            // What initialisation can do is lent to every unit.
+            let lent = &found[INITIALISATION];
+            let allowed = |one: &String| uses.contains_key(one) || lent.contains_key(one);
+            for missing in expected.iter().filter(|one| !allowed(one)) {
                 self.failures.push(format!(
                     "{label}: {}: `{name}` MISSES {missing}",
                     shape.place

@@ -1,7 +1,8 @@
 //! The ways in which the corpus is built.
 //!
 //! Those that differ in the last crate only are made by flags for it, so that dependencies are
-//! built three times in all. `IFC_CORPUS=all` asks for every one of them.
+//! built three times in all. `IFC_CORPUS=all` asks for every one of
+//! them.
 
 /// One way to build.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +98,25 @@ pub const MORE: &[Profile] = &[
     ),
 ];
 
-/// Whether every profile is asked for.
-pub fn all_wanted() -> bool {
-    std::env::var_os("IFC_CORPUS").is_some_and(|value| value == "all")
+/// What is built when nothing else is asked for.
+pub const USUAL: &[Profile] = &[DEV, RELEASE, FAT_LTO];
+
+/// The profiles that `IFC_CORPUS` asks for: `all`, or some by their names with semicolons between
+/// them; without it the usual ones.
+///
+/// # Panics
+/// When it names one that does not exist.
+pub fn wanted() -> Vec<Profile> {
+    let every = || USUAL.iter().chain(MORE).copied();
+    match std::env::var("IFC_CORPUS") {
+        Err(_) => USUAL.to_vec(),
+        Ok(all) if all == "all" => every().collect(),
+        Ok(names) => names
+            .split(';')
+            .map(|name| {
+                let found = every().find(|profile| profile.name == name);
+                found.unwrap_or_else(|| panic!("`{name}` is no profile of the corpus"))
+            })
+            .collect(),
+    }
 }

@@ -2,12 +2,13 @@
 //! with what the sources say.
 #![allow(clippy::unwrap_used)]
 
-use ifc_corpus_harness::annotation::{Shape, shapes};
+use ifc_corpus_harness::annotation::{INITIALISATION, Shape, shapes};
 use ifc_corpus_harness::build::{Program, Workshop, permissions};
-use ifc_corpus_harness::compare::{Comparison, found};
-use ifc_corpus_harness::profile::{DEV, FAT_LTO, MORE, RELEASE, all_wanted};
-use std::collections::BTreeMap;
+use ifc_corpus_harness::compare::{Comparison, Found, found};
+use ifc_corpus_harness::profile::{DEV, MORE, RELEASE, wanted};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const APPLICATION: Program = Program {
     name: "ifc-corpus",
@@ -38,13 +39,12 @@ fn stated() -> BTreeMap<String, Shape> {
 fn every_handler_has_exactly_the_stated_permissions() {
     let workshop = workshop();
     let stated = stated();
-    let mut profiles = vec![DEV, RELEASE, FAT_LTO];
-    match all_wanted() {
-        true => profiles.extend(MORE),
-        false => println!(
-            "skipped: {} more profiles; IFC_CORPUS=all asks for them",
+    let profiles = wanted();
+    if profiles.len() <= MORE.len() {
+        println!(
+            "skipped: {} of the profiles; IFC_CORPUS=all asks for them",
             MORE.len()
-        ),
+        );
     }
     let mut comparison = Comparison::default();
     for profile in &profiles {
@@ -62,4 +62,87 @@ fn every_handler_has_exactly_the_stated_permissions() {
     }
     let failures = comparison.finish(&stated);
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// Programs whose point is what they do besides their handlers.
+#[test]
+fn what_initialisation_and_the_dispatcher_reach_counts() {
+    let workshop = workshop();
+    for (name, file) in [
+        ("ifc-corpus-plugins", "app/src/bin/plugins.rs"),
+        ("ifc-corpus-dispatches", "app/src/bin/dispatches.rs"),
+    ] {
+        let stated = shapes(&corpus().join(file)).unwrap();
+        let mut comparison = Comparison::default();
+        for profile in [DEV, RELEASE] {
+            let program = Program { name, test: false };
+            let executable = workshop.build(program, &profile, &[]).unwrap();
+            let permissions = permissions(&executable).unwrap();
+            comparison.add(name, &profile, &stated, &found(&permissions));
+            let dispatches = permissions
+                .notes
+                .iter()
+                .any(|note| note.contains("dispatcher"));
+            assert_eq!(
+                dispatches,
+                name == "ifc-corpus-dispatches",
+                "{permissions:?}"
+            );
+        }
+        let failures = comparison.finish(&stated);
+        assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    }
+}
+
+/// The corpus as a test of itself is a program too. It runs every handler, and what they really do
+/// is compared with what was read out of that very program.
+#[test]
+fn no_handler_does_what_was_not_read() {
+    let program = Program {
+        test: true,
+        ..APPLICATION
+    };
+    let stated = stated();
+    let executable = workshop().build(program, &DEV, &[]).unwrap();
+    let mut read = found(&permissions(&executable).unwrap());
+    // A test program begins with tests, which may do anything.
+    read.insert(INITIALISATION.to_owned(), BTreeMap::new());
+    let mut comparison = Comparison::default();
+    comparison.add("test of the application", &DEV, &stated, &read);
+    let mut failures = comparison.finish(&stated);
+    let observed = observe(&executable);
+    failures.extend(undiscovered(&observed, &read));
+    let count: usize = observed.values().map(BTreeSet::len).sum();
+    println!("{count} operations of {} handlers observed", observed.len());
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// Runs the test program and returns what each handler did.
+fn observe(executable: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("observed.json");
+    let status = Command::new(executable)
+        .current_dir(corpus().join("app"))
+        .env("IFC_CORPUS_TRACE", &file)
+        .status()
+        .unwrap();
+    assert!(status.success(), "a handler of the corpus fails");
+    serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap()
+}
+
+/// Operations that were performed and not read.
+fn undiscovered(observed: &BTreeMap<String, BTreeSet<String>>, read: &Found) -> Vec<String> {
+    let mut failures = Vec::new();
+    for (name, operations) in observed {
+        for operation in operations {
+            if !read
+                .get(name)
+                .is_some_and(|uses| uses.contains_key(operation))
+            {
+                failures.push(format!(
+                    "`{name}` PERFORMED {operation}, which was not read"
+                ));
+            }
+        }
+    }
+    failures
 }

@@ -1,7 +1,15 @@
 //! The shapes, by what they have in common.
 
 mod closures;
+mod conditions;
 mod direct;
 mod dynamic;
 mod helpers;
+mod implicit;
 mod nothing;
+mod passing;
+mod pointers;
+mod state;
+mod tasks;
+mod triggers;
+mod twins;
