@@ -233,7 +233,7 @@ impl TestCloud {
         );
     }
 
-    /// Sets a configuration value.
+    /// Sets a configuration value. One that is not dynamic is fixed by the application's first read.
     ///
     /// # Panics
     /// When the value has no JSON form.
