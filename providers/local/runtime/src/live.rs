@@ -4,7 +4,7 @@
 use crate::drive::{Lease, invocation};
 use crate::local::{EdgeId, Local};
 use crate::queue::Finished;
-use ifc_runtime::{Outcome, log};
+use ifc_runtime::{BoxFuture, Outcome, log};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -28,14 +28,21 @@ pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// A task as the one type that all tasks have: the runtime's part of a task is compiled for every
+/// type anew.
+pub(crate) fn boxed(task: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'static, ()> {
+    Box::pin(task)
+}
+
 /// Starts the tasks. They take nothing new once `stop` says so, and end when what they run has
 /// ended.
 pub(crate) fn start(local: &Arc<Local>, stop: &watch::Receiver<bool>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for edge in local.edges() {
-        tasks.spawn(consume(Arc::clone(local), edge.id, stop.clone()));
+        let task = consume(Arc::clone(local), edge.id, stop.clone());
+        tasks.spawn(boxed(task));
     }
-    tasks.spawn(keep_time(Arc::clone(local), stop.clone()));
+    tasks.spawn(boxed(keep_time(Arc::clone(local), stop.clone())));
     tasks
 }
 
@@ -131,7 +138,7 @@ fn hand_out(
         let permit = permit
             .take()
             .or_else(|| Arc::clone(free).try_acquire_owned().ok());
-        tokio::spawn(handle(Arc::clone(local), edge, leased, permit));
+        tokio::spawn(boxed(handle(Arc::clone(local), edge, leased, permit)));
     }
 }
 

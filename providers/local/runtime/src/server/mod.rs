@@ -11,7 +11,7 @@ mod front;
 pub(crate) use control::{Control, ControlFile};
 pub(crate) use front::Front;
 
-use crate::live::stopped;
+use crate::live::{boxed, stopped};
 use ifc_runtime::axum;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -56,13 +56,13 @@ impl Sockets {
         for listener in self.listeners {
             let service = tower::make::Shared::new(front.clone());
             let stop = stopped(stop.clone());
-            tasks.spawn(async move {
+            tasks.spawn(boxed(async move {
                 let server = axum::serve(NoDelay(listener), service).with_graceful_shutdown(stop);
                 // It ends with an error only when the listener is gone, which cannot be mended.
                 if let Err(error) = server.await {
                     tracing::error!("the server ended: {error}");
                 }
-            });
+            }));
         }
         tasks
     }

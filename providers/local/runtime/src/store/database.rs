@@ -170,7 +170,10 @@ impl Database {
     }
 
     /// Reads from the last commit, once more when the database was lost under the reader.
-    pub(super) fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, Fault>) -> Result<T, Error> {
+    pub(super) fn read(
+        &self,
+        read: &mut dyn FnMut(&Snapshot) -> Result<(), Fault>,
+    ) -> Result<(), Error> {
         let mut retried = false;
         loop {
             let database = self.current()?;
@@ -179,7 +182,7 @@ impl Database {
                 read(&table)
             })();
             match result {
-                Ok(value) => return Ok(value),
+                Ok(()) => return Ok(()),
                 Err(Fault::Refused(error)) => return Err(error),
                 Err(Fault::Storage(error)) => {
                     self.discard(database);
@@ -193,7 +196,7 @@ impl Database {
     }
 
     /// Runs jobs in one transaction, commits it, and answers them all.
-    pub(super) fn run(&self, mut jobs: Vec<Box<dyn Job>>) {
+    pub(super) fn run(&self, mut jobs: Vec<Job>) {
         let guard = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut touched = Vec::new();
         let failure = match self.current() {
@@ -250,7 +253,7 @@ impl Database {
 
 fn apply(
     database: &redb::Database,
-    jobs: &mut [Box<dyn Job>],
+    jobs: &mut [Job],
     touched: &mut Vec<u32>,
 ) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;

@@ -24,7 +24,7 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use writer::Writer;
+use writer::{Job, Writer};
 
 /// Where the data lives.
 #[derive(Clone, Debug)]
@@ -274,7 +274,12 @@ impl Store {
     /// # Errors
     /// What `read` refuses with; `Unavailable` when the storage fails.
     pub(crate) fn read<T>(&self, read: impl Fn(&Snapshot) -> Result<T, Fault>) -> Result<T, Error> {
-        self.database.read(read)
+        let mut value = None;
+        self.database.read(&mut |snapshot| {
+            value = Some(read(snapshot)?);
+            Ok(())
+        })?;
+        Ok(value.expect("a read that succeeds leaves its value"))
     }
 
     /// Runs a command in the next transaction and waits until it is committed.
@@ -290,8 +295,12 @@ impl Store {
         F: FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
         T: Send + 'static,
     {
+        self.write_any(erased(command)).await.map(restored)
+    }
+
+    async fn write_any(&self, command: writer::Command) -> Result<writer::Value, Error> {
         let Some(writer) = &self.writer else {
-            return self.write_now(command);
+            return self.write_any_now(command);
         };
         writer.submit(command).await.unwrap_or_else(|_| {
             Err(Error::new(
@@ -309,7 +318,11 @@ impl Store {
         &self,
         command: impl FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
-        let (job, mut receiver) = writer::job(command);
+        self.write_any_now(erased(command)).map(restored)
+    }
+
+    fn write_any_now(&self, command: writer::Command) -> Result<writer::Value, Error> {
+        let (job, mut receiver) = Job::new(command);
         self.database.run(vec![job]);
         receiver.try_recv().unwrap_or_else(|_| {
             Err(Error::new(
@@ -318,6 +331,17 @@ impl Store {
             ))
         })
     }
+}
+
+fn erased<T: Send + 'static>(
+    command: impl FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
+) -> writer::Command {
+    Box::new(move |transaction| Ok(Box::new(command(transaction)?)))
+}
+
+fn restored<T: 'static>(value: writer::Value) -> T {
+    let value = value.downcast();
+    *value.expect("the answer to a command is what the command made")
 }
 
 #[cfg(test)]

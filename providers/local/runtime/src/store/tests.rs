@@ -282,16 +282,25 @@ fn a_full_disk_costs_only_what_does_not_fit() {
     assert_eq!(get(&store, "before").as_deref(), Some("1"));
 }
 
+fn job<T: Send + 'static>(
+    command: impl FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
+) -> (
+    Job,
+    tokio::sync::oneshot::Receiver<Result<writer::Value, Error>>,
+) {
+    Job::new(erased(command))
+}
+
 #[test]
 fn a_failed_commit_fails_everyone_who_shared_it() {
     let (disk, store) = on_disk();
     put(&store, "before", "1").unwrap();
     disk.is_full.store(true, Ordering::SeqCst);
     let (refusing, mut refused) =
-        writer::job(|_| -> Result<(), Fault> { Err(Fault::refused(ErrorKind::Conflict, "no")) });
-    let (small, mut small_answer) = writer::job(|t| t.put(b"small", b"x"));
-    let (large, mut large_answer) = writer::job(|t| t.put(b"large", &vec![1_u8; 4_000_000]));
-    let (late, mut late_answer) = writer::job(|t| t.put(b"late", b"x"));
+        job(|_| -> Result<(), Fault> { Err(Fault::refused(ErrorKind::Conflict, "no")) });
+    let (small, mut small_answer) = job(|t| t.put(b"small", b"x"));
+    let (large, mut large_answer) = job(|t| t.put(b"large", &vec![1_u8; 4_000_000]));
+    let (late, mut late_answer) = job(|t| t.put(b"late", b"x"));
     store.database.run(vec![refusing, small, large, late]);
     assert!(
         refused.try_recv().unwrap().unwrap_err().is_conflict(),

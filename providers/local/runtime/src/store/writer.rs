@@ -3,35 +3,43 @@
 use super::database::Database;
 use super::{Fault, Transaction};
 use ifc_runtime::Error;
+use std::any::Any;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
+/// What a command makes, whatever its type. One type for all of them, because everything that is
+/// generic over the command is compiled once for each, in every application.
+pub(super) type Value = Box<dyn Any + Send>;
+
+/// A command of any kind.
+pub(super) type Command = Box<dyn FnOnce(&mut Transaction<'_, '_>) -> Result<Value, Fault> + Send>;
+
 /// A command with the place of its answer.
-pub(super) trait Job: Send {
+pub(super) struct Job {
+    command: Option<Command>,
+    result: Option<Result<Value, Error>>,
+    reply: oneshot::Sender<Result<Value, Error>>,
+}
+
+impl Job {
+    /// A command as a job, and where its answer will be.
+    pub(super) fn new(command: Command) -> (Job, oneshot::Receiver<Result<Value, Error>>) {
+        let (reply, receiver) = oneshot::channel();
+        let job = Job {
+            command: Some(command),
+            result: None,
+            reply,
+        };
+        (job, receiver)
+    }
+
     /// Runs the command.
     ///
     /// # Errors
     /// Only when the storage fails.
-    fn run(&mut self, transaction: &mut Transaction<'_, '_>) -> Result<(), redb::Error>;
-
-    /// Hands out the command's own result, or the failure that became of the commit.
-    fn answer(self: Box<Self>, failure: Option<Error>);
-}
-
-struct Command<F, T> {
-    command: Option<F>,
-    result: Option<Result<T, Error>>,
-    reply: oneshot::Sender<Result<T, Error>>,
-}
-
-impl<F, T> Job for Command<F, T>
-where
-    F: FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send,
-    T: Send,
-{
-    fn run(&mut self, transaction: &mut Transaction<'_, '_>) -> Result<(), redb::Error> {
+    pub(super) fn run(&mut self, transaction: &mut Transaction<'_, '_>) -> Result<(), redb::Error> {
         let Some(command) = self.command.take() else {
             return Ok(());
         };
@@ -43,7 +51,8 @@ where
         Ok(())
     }
 
-    fn answer(self: Box<Self>, failure: Option<Error>) {
+    /// Hands out the command's own result, or the failure that became of the commit.
+    pub(super) fn answer(self, failure: Option<Error>) {
         let answer = match (failure, self.result) {
             // A refusal stands whatever becomes of the commit: it wrote nothing.
             (_, Some(Err(refusal))) => Err(refusal),
@@ -57,24 +66,9 @@ where
     }
 }
 
-/// A command as a job, and where its answer will be.
-pub(super) fn job<T, F>(command: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Error>>)
-where
-    F: FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
-    T: Send + 'static,
-{
-    let (reply, receiver) = oneshot::channel();
-    let job = Command {
-        command: Some(command),
-        result: None,
-        reply,
-    };
-    (Box::new(job), receiver)
-}
-
 #[derive(Default)]
 struct Waiting {
-    jobs: Vec<Box<dyn Job>>,
+    jobs: Vec<Job>,
     closed: bool,
 }
 
@@ -114,12 +108,8 @@ impl Writer {
     }
 
     /// Leaves a command for the next commit.
-    pub(super) fn submit<T, F>(&self, command: F) -> oneshot::Receiver<Result<T, Error>>
-    where
-        F: FnOnce(&mut Transaction<'_, '_>) -> Result<T, Fault> + Send + 'static,
-        T: Send + 'static,
-    {
-        let (job, receiver) = job(command);
+    pub(super) fn submit(&self, command: Command) -> oneshot::Receiver<Result<Value, Error>> {
+        let (job, receiver) = Job::new(command);
         let mut waiting = self.inbox.lock();
         if waiting.closed {
             // Dropping the job tells the caller.
@@ -154,7 +144,7 @@ impl Inbox {
     }
 
     /// Everything that has arrived; nothing once the writer is gone and all is done.
-    fn wait(&self) -> Option<Vec<Box<dyn Job>>> {
+    fn wait(&self) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
         while waiting.jobs.is_empty() {
             if waiting.closed {
