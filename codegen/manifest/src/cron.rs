@@ -757,12 +757,7 @@ pub const fn rate(every: Duration) -> Result<Rate, RateError> {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-
     use super::*;
-    use std::format;
-    use std::string::{String, ToString};
-    use std::vec::Vec;
 
     /// What parsing should lead to: the values of the fields as `describe` writes them, or the
     /// error, whose range is marked in the expression.
