@@ -1,9 +1,9 @@
 //! Values of configuration: JSON texts that override the declared defaults.
 
+use crate::names::Named;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, slices};
 use ifc_runtime::ErrorKind;
-use std::collections::BTreeMap;
 
 /// A configuration value as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,21 +54,17 @@ pub(crate) fn statuses<'a>(
     table: &impl Read,
     declared: impl Iterator<Item = (&'a str, Option<&'a str>)>,
 ) -> Result<Vec<ConfigStatus>, Fault> {
-    let status = |name: &str, value: Option<&str>, set| ConfigStatus {
-        name: name.to_owned(),
-        value: value.map(str::to_owned),
-        set,
-    };
-    let mut statuses: BTreeMap<String, ConfigStatus> = declared
-        .map(|(name, default)| (name.to_owned(), status(name, default, false)))
-        .collect();
+    let mut values = Named::new();
+    for (name, default) in declared {
+        values.insert(name.to_owned(), (default.map(str::to_owned), false));
+    }
     let range = keys::space(keys::CONFIG);
     for entry in table.range(slices(&range))? {
         let (key, value) = entry?;
         let name = String::from_utf8_lossy(key.value().get(1..).unwrap_or_default()).into_owned();
-        let value = String::from_utf8_lossy(value.value());
-        let found = status(&name, Some(&value), true);
-        statuses.insert(name, found);
+        let value = String::from_utf8_lossy(value.value()).into_owned();
+        values.insert(name, (Some(value), true));
     }
-    Ok(statuses.into_values().collect())
+    let status = |(name, (value, set))| ConfigStatus { name, value, set };
+    Ok(values.into_entries().into_iter().map(status).collect())
 }

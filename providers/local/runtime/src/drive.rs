@@ -246,11 +246,10 @@ impl Local {
     /// `Unavailable` when the storage fails.
     pub async fn sweep(&self) -> Result<(), Error> {
         let now = self.now_moment();
-        for table in self
-            .tables_by_name
-            .values()
-            .filter(|table| table.spec.ttl.is_some())
-        {
+        for (_, table) in self.tables_by_name.entries() {
+            if table.spec.ttl.is_none() {
+                continue;
+            }
             // A part at a time, so that nobody waits long for a commit.
             loop {
                 let table = Arc::clone(table);

@@ -378,11 +378,11 @@ async fn asked_to_stop() {
 /// One line that says where everything is.
 fn announce(local: &Local, port: u16, data_directory: &Path) {
     let mut parts = Vec::new();
-    for api in local.routers().keys() {
+    for api in local.routers().names() {
         let routes = local.application().handlers.iter();
         let routes = routes.filter(|handler| {
             matches!(handler.descriptor.trigger, Trigger::Http { .. })
-                && local.application().unit_of(&handler.descriptor) == *api
+                && local.application().unit_of(&handler.descriptor) == api
         });
         let count = routes.count();
         let plural = if count == 1 { "" } else { "s" };

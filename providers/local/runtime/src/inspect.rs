@@ -22,8 +22,8 @@ impl Local {
             .find(|queue| queue.sort == Sort::Queue)
             .or_else(|| named().next());
         found.ok_or_else(|| {
-            let names = self.queues.iter().map(|queue| queue.name.as_str());
-            Error::new(ErrorKind::NotFound, unknown("queue", name, names))
+            let mut names = self.queues.iter().map(|queue| queue.name.as_str());
+            Error::new(ErrorKind::NotFound, unknown("queue", name, &mut names))
         })
     }
 
@@ -35,7 +35,7 @@ impl Local {
 
     /// Names of the tables.
     pub fn tables(&self) -> Vec<String> {
-        self.tables_by_name.keys().cloned().collect()
+        self.tables_by_name.names().map(str::to_owned).collect()
     }
 
     /// How many messages a queue holds.
@@ -102,8 +102,8 @@ impl Local {
     pub fn items(&self, table: &str) -> Result<Vec<Item>, Error> {
         let now = self.now_moment();
         let found = self.tables_by_name.get(table).ok_or_else(|| {
-            let names = self.tables_by_name.keys().map(String::as_str);
-            Error::new(ErrorKind::NotFound, unknown("table", table, names))
+            let message = unknown("table", table, &mut self.tables_by_name.names());
+            Error::new(ErrorKind::NotFound, message)
         })?;
         self.store
             .read(|snapshot| table::items(snapshot, found, now))
@@ -116,10 +116,10 @@ impl Local {
     /// `NotFound`, `TooLarge`; `Unavailable` when the storage fails.
     pub async fn set_secret(&self, name: &str, value: &[u8]) -> Result<u64, Error> {
         if !self.secret_names.iter().any(|known| known == name) {
-            let names = self.secret_names.iter().map(String::as_str);
+            let mut names = self.secret_names.iter().map(String::as_str);
             return Err(Error::new(
                 ErrorKind::NotFound,
-                unknown("secret", name, names),
+                unknown("secret", name, &mut names),
             ));
         }
         let (name, sealed) = (name.to_owned(), self.key_ring.seal(name, value)?);
@@ -149,12 +149,9 @@ impl Local {
     /// # Errors
     /// `NotFound`, `Invalid`; `Unavailable` when the storage fails.
     pub async fn set_config(&self, name: &str, json: &str) -> Result<(), Error> {
-        if !self.config_defaults.contains_key(name) {
-            let names = self.config_defaults.keys().map(String::as_str);
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                unknown("config", name, names),
-            ));
+        if self.config_defaults.get(name).is_none() {
+            let message = unknown("config", name, &mut self.config_defaults.names());
+            return Err(Error::new(ErrorKind::NotFound, message));
         }
         let (name, json) = (name.to_owned(), json.to_owned());
         self.store
@@ -168,14 +165,13 @@ impl Local {
     /// `Unavailable` when the storage fails.
     pub fn configs(&self) -> Result<Vec<ConfigStatus>, Error> {
         let declared = || {
-            self.config_defaults
-                .iter()
-                .map(|(name, d)| (name.as_str(), d.as_deref()))
+            let declared = self.config_defaults.entries().iter();
+            declared.map(|(name, d)| (name.as_str(), d.as_deref()))
         };
         let mut configs = self
             .store
             .read(|snapshot| config::statuses(snapshot, declared()))?;
-        configs.retain(|config| self.config_defaults.contains_key(&config.name));
+        configs.retain(|config| self.config_defaults.get(&config.name).is_some());
         Ok(configs)
     }
 }

@@ -27,12 +27,12 @@ impl Local {
     /// `NotFound` for an unknown unit, with those there are; `Invalid` for an event that does not
     /// fit; `Failed` when a function fails.
     pub async fn invoke_unit(&self, unit: &str, event: Value) -> Result<Value, Error> {
-        if self.routers().contains_key(unit) {
+        if self.routers().get(unit).is_some() {
             return self.invoke_api(unit, event).await;
         }
         let Some(edge) = self.edges.iter().find(|edge| edge.unit == unit) else {
             let units = self.units();
-            let message = unknown("unit", unit, units.iter().map(String::as_str));
+            let message = unknown("unit", unit, &mut units.iter().map(String::as_str));
             return Err(Error::new(ErrorKind::NotFound, message));
         };
         match edge.thunk {
@@ -65,8 +65,14 @@ impl Local {
 
     /// The units of the application, by name.
     pub fn units(&self) -> BTreeSet<String> {
-        let edges = self.edges.iter().map(|edge| edge.unit.clone());
-        edges.chain(self.routers().keys().cloned()).collect()
+        let mut units = BTreeSet::new();
+        for edge in &self.edges {
+            units.insert(edge.unit.clone());
+        }
+        for api in self.routers().names() {
+            units.insert(api.to_owned());
+        }
+        units
     }
 
     fn delivery(&self, edge: &Edge, event: Value) -> Result<Delivery, Error> {
@@ -160,15 +166,20 @@ fn take_texts(
         Some(Value::Object(entries)) => entries,
         Some(_) => return Err(invalid(format!("`{key}` of the event must be an object"))),
     };
-    let text = |(name, value): (String, Value)| match value {
-        Value::String(text) => Ok((name, text)),
-        Value::Number(number) => Ok((name, number.to_string())),
-        Value::Bool(flag) => Ok((name, flag.to_string())),
-        _ => Err(invalid(format!(
-            "`{key}.{name}` of the event must be a text"
-        ))),
-    };
-    entries.into_iter().map(text).collect()
+    let mut texts = BTreeMap::new();
+    for (name, value) in entries {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            _ => {
+                let message = format!("`{key}.{name}` of the event must be a text");
+                return Err(invalid(message));
+            }
+        };
+        texts.insert(name, text);
+    }
+    Ok(texts)
 }
 
 fn request(event: Value) -> Result<Request<Body>, Error> {
@@ -184,7 +195,11 @@ fn request(event: Value) -> Result<Request<Body>, Error> {
     };
     let known = ["method", "path", "query", "headers", "body"];
     if let Some(field) = fields.keys().find(|field| !known.contains(&field.as_str())) {
-        return Err(invalid(unknown("field of an API's event", field, known)));
+        return Err(invalid(unknown(
+            "field of an API's event",
+            field,
+            &mut known.into_iter(),
+        )));
     }
     let method = take_text(&mut fields, "method")?.unwrap_or_else(|| "GET".to_owned());
     let mut target = take_text(&mut fields, "path")?.unwrap_or_else(|| "/".to_owned());

@@ -5,7 +5,7 @@
 
 use crate::catalog::Sort;
 use crate::moment::{self, Moment};
-use crate::names::Names;
+use crate::names::{Named, Names};
 use crate::prepare::{self, Prepared, PreparedQueue};
 use crate::queue::{Rules, Sequence};
 use crate::schedule::Schedule;
@@ -20,7 +20,7 @@ use ifc_runtime::application::Handler;
 use ifc_runtime::axum::Router;
 use ifc_runtime::handler::{CallThunk, EventThunk, Thunk};
 use ifc_runtime::{Application, Clock, Error, ErrorKind, Target};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -118,7 +118,7 @@ pub struct Local {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) tables: Names<Arc<Table>>,
-    pub(crate) tables_by_name: BTreeMap<String, Arc<Table>>,
+    pub(crate) tables_by_name: Named<Arc<Table>>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) declared_queues: Names<usize>,
     pub(crate) edges: Vec<Edge>,
@@ -127,9 +127,9 @@ pub struct Local {
     pub(crate) secrets: Names<String>,
     pub(crate) secret_names: Vec<String>,
     pub(crate) configs: Names<Config>,
-    pub(crate) config_defaults: BTreeMap<String, Option<String>>,
+    pub(crate) config_defaults: Named<Option<String>>,
     pub(crate) key_ring: KeyRing,
-    pub(crate) routers: OnceLock<BTreeMap<String, Router>>,
+    pub(crate) routers: OnceLock<Named<Router>>,
     pub(crate) store: Store,
 }
 
@@ -176,6 +176,14 @@ impl Local {
             .collect();
         let _ = bells.set(by_number);
         let edges = edges(&application, &prepared)?;
+        let mut tables_by_name = Named::new();
+        for (address, table) in &prepared.tables {
+            tables_by_name.insert(application.name_of(address), Arc::clone(table));
+        }
+        let mut config_defaults = Named::new();
+        for (_, name, spec) in &prepared.configs {
+            config_defaults.insert(name.clone(), spec.default.clone());
+        }
         Ok(Arc::new(Local {
             clock,
             sequence,
@@ -187,11 +195,7 @@ impl Local {
                     .iter()
                     .map(|(a, table)| (a, Arc::clone(table))),
             ),
-            tables_by_name: prepared
-                .tables
-                .iter()
-                .map(|(address, table)| (application.name_of(address), Arc::clone(table)))
-                .collect(),
+            tables_by_name,
             secrets: named(
                 prepared
                     .secrets
@@ -203,11 +207,7 @@ impl Local {
                 .iter()
                 .map(|(_, name, _)| name.clone())
                 .collect(),
-            config_defaults: prepared
-                .configs
-                .iter()
-                .map(|(_, name, spec)| (name.clone(), spec.default.clone()))
-                .collect(),
+            config_defaults,
             configs: named(prepared.configs.into_iter().map(|(address, name, spec)| {
                 let fixed = OnceLock::new();
                 (address, Config { name, spec, fixed })
@@ -249,13 +249,14 @@ impl Local {
     }
 
     /// The routers of the application's APIs, by name.
-    pub(crate) fn routers(&self) -> &BTreeMap<String, Router> {
+    pub(crate) fn routers(&self) -> &Named<Router> {
         self.routers.get_or_init(|| {
-            let router = |(name, spec): (String, _)| {
+            let mut routers = Named::new();
+            for (name, spec) in self.application.apis() {
                 let router = ifc_runtime::http::router(&self.application, &name, &spec);
-                (name, router)
-            };
-            self.application.apis().into_iter().map(router).collect()
+                routers.insert(name, router);
+            }
+            routers
         })
     }
 }

@@ -95,10 +95,11 @@ fn decode(bytes: &[u8]) -> Option<Message> {
             _ => Some(take_text(&mut rest)?),
         },
         attributes: {
-            let count = take(&mut rest, 1)?[0];
-            (0..count)
-                .map(|_| Some((take_text(&mut rest)?, take_text(&mut rest)?)))
-                .collect::<Option<_>>()?
+            let mut attributes = BTreeMap::new();
+            for _ in 0..take(&mut rest, 1)?[0] {
+                attributes.insert(take_text(&mut rest)?, take_text(&mut rest)?);
+            }
+            attributes
         },
         body: rest.to_vec(),
     })

@@ -2,27 +2,78 @@
 
 use ifc_manifest::Address;
 use ifc_runtime::Target;
-use std::collections::HashMap;
 
-/// Values by the address of what they belong to, found without allocating.
-pub(crate) struct Names<T>(HashMap<String, Vec<(String, T)>>);
+// Sorted lists rather than maps: they hold what one application declares, and a map would be
+// compiled anew for every type of value, in every application.
 
-impl<T> Names<T> {
-    pub(crate) fn new() -> Names<T> {
-        Names(HashMap::new())
+/// Values by name, in the order of the names.
+pub(crate) struct Named<T>(Vec<(String, T)>);
+
+impl<T> Named<T> {
+    pub(crate) const fn new() -> Named<T> {
+        Named(Vec::new())
     }
 
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0
+            .binary_search_by(|(known, _)| known.as_str().cmp(name))
+    }
+
+    /// Takes the place of the value that had the name.
+    pub(crate) fn insert(&mut self, name: String, value: T) {
+        match self.find(&name) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (name, value)),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&T> {
+        let at = self.find(name).ok()?;
+        Some(&self.0[at].1)
+    }
+
+    pub(crate) fn entries(&self) -> &[(String, T)] {
+        &self.0
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<(String, T)> {
+        self.0
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// Values by the address of what they belong to, found without allocating.
+pub(crate) struct Names<T>(Vec<(Address, T)>);
+
+impl<T> Names<T> {
+    pub(crate) const fn new() -> Names<T> {
+        Names(Vec::new())
+    }
+
+    fn find(&self, target: Target<'_>) -> Result<usize, usize> {
+        let wanted = (target.name, target.package);
+        self.0.binary_search_by(|(address, _)| {
+            (address.name.as_str(), address.package.as_str()).cmp(&wanted)
+        })
+    }
+
+    /// Of two values of one address the first stays.
     pub(crate) fn insert(&mut self, address: &Address, value: T) {
-        let same_name = self.0.entry(address.name.clone()).or_default();
-        same_name.push((address.package.clone(), value));
+        let target = Target {
+            package: &address.package,
+            name: &address.name,
+        };
+        if let Err(at) = self.find(target) {
+            self.0.insert(at, (address.clone(), value));
+        }
     }
 
     pub(crate) fn get(&self, target: Target<'_>) -> Option<&T> {
-        let same_name = self.0.get(target.name)?;
-        let found = same_name
-            .iter()
-            .find(|(package, _)| package == target.package);
-        found.map(|(_, value)| value)
+        let at = self.find(target).ok()?;
+        Some(&self.0[at].1)
     }
 }
 
@@ -30,9 +81,9 @@ impl<T> Names<T> {
 pub(crate) fn unknown<'a>(
     what: &str,
     name: &str,
-    known: impl IntoIterator<Item = &'a str>,
+    known: &mut dyn Iterator<Item = &'a str>,
 ) -> String {
-    let known: Vec<&str> = known.into_iter().collect();
+    let known: Vec<&str> = known.collect();
     let list = known
         .iter()
         .map(|name| format!("`{name}`"))
@@ -83,12 +134,25 @@ mod tests {
             assert_eq!(distance(right, left), expected);
         }
         let units = ["fulfil", "nightly"];
-        assert!(unknown("unit", "fulfill", units).contains("did you mean `fulfil`?"));
+        assert!(
+            unknown("unit", "fulfill", &mut units.into_iter()).contains("did you mean `fulfil`?")
+        );
         assert_eq!(
-            unknown("unit", "zzz", units),
+            unknown("unit", "zzz", &mut units.into_iter()),
             "there is no unit `zzz`; there are: `fulfil`, `nightly`"
         );
-        assert!(unknown("unit", "zzz", []).contains("has none"));
+        assert!(unknown("unit", "zzz", &mut [].into_iter()).contains("has none"));
+    }
+
+    #[test]
+    fn names_are_in_order_and_the_last_value_counts() {
+        let mut named = Named::new();
+        for (name, value) in [("b", 1), ("c", 2), ("a", 3), ("b", 4)] {
+            named.insert(name.to_owned(), value);
+        }
+        assert_eq!(named.names().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(named.get("b"), Some(&4));
+        assert_eq!(named.get("d"), None);
     }
 
     #[test]

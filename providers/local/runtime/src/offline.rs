@@ -59,8 +59,8 @@ impl Store {
     fn rules(&self, name: &str) -> Result<Rules, Error> {
         let found = self.catalog.queues().find(|(known, _)| *known == name);
         found.map(|(_, rules)| rules).ok_or_else(|| {
-            let names = self.catalog.queues().map(|(name, _)| name);
-            Error::new(ErrorKind::NotFound, unknown("queue", name, names))
+            let mut names = self.catalog.queues().map(|(name, _)| name);
+            Error::new(ErrorKind::NotFound, unknown("queue", name, &mut names))
         })
     }
 

@@ -3,6 +3,7 @@
 //! So a data directory that is copied, or committed by mistake, tells nothing. Whoever can read the
 //! user's own files can read the key; that is as far as a laptop goes.
 
+use crate::names::Named;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, slices};
 use chacha20_poly1305::{ChaCha20Poly1305, Key, Nonce};
@@ -253,15 +254,15 @@ pub(crate) fn statuses<'a>(
     declared: impl Iterator<Item = &'a str>,
     values: Vec<(String, u64)>,
 ) -> Vec<SecretStatus> {
-    let mut statuses: std::collections::BTreeMap<String, Option<u64>> =
-        declared.map(|name| (name.to_owned(), None)).collect();
-    statuses.extend(
-        values
-            .into_iter()
-            .map(|(name, version)| (name, Some(version))),
-    );
+    let mut versions = Named::new();
+    for name in declared {
+        versions.insert(name.to_owned(), None);
+    }
+    for (name, version) in values {
+        versions.insert(name, Some(version));
+    }
     let status = |(name, version)| SecretStatus { name, version };
-    statuses.into_iter().map(status).collect()
+    versions.into_entries().into_iter().map(status).collect()
 }
 
 /// What to say of a secret without a value.

@@ -1,7 +1,7 @@
 //! The front door: checks every request and hands it to its API or to the control endpoints.
 
 use super::control::Control;
-use crate::names::unknown;
+use crate::names::{Named, unknown};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -11,7 +11,6 @@ use ifc_manifest::kind::http_api::{Cors, DEFAULT_NAME};
 use ifc_manifest::size::HTTP_HEAD_BYTES_MAX;
 use ifc_runtime::http::problem;
 use ifc_runtime::{BoxFuture, axum};
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ struct Api {
 
 struct Inner {
     port: u16,
-    apis: BTreeMap<String, Api>,
+    apis: Named<Api>,
     control: Arc<Control>,
 }
 
@@ -42,12 +41,12 @@ impl Front {
     pub(crate) fn new(port: u16, control: Arc<Control>) -> Front {
         let local = &control.local;
         let mut specs = local.application().apis();
-        let api = |(name, router): (&String, &Router)| {
+        let mut apis = Named::new();
+        for (name, router) in local.routers().entries() {
             let cors = specs.remove(name).and_then(|spec| spec.cors);
             let router = router.clone();
-            (name.clone(), Api { router, cors })
-        };
-        let apis = local.routers().iter().map(api).collect();
+            apis.insert(name.clone(), Api { router, cors });
+        }
         Front(Arc::new(Inner {
             port,
             apis,
@@ -161,8 +160,8 @@ impl Inner {
         let found = if label.is_empty() {
             self.apis
                 .get(DEFAULT_NAME)
-                .or_else(|| match self.apis.len() {
-                    1 => self.apis.values().next(),
+                .or_else(|| match self.apis.entries() {
+                    [(_, only)] => Some(only),
                     _ => None,
                 })
         } else {
@@ -173,14 +172,13 @@ impl Inner {
             })
         };
         found.ok_or_else(|| {
-            let names = self.apis.keys().map(String::as_str);
             let name = if label.is_empty() {
                 DEFAULT_NAME
             } else {
                 label
             };
-            let mut message = unknown("API", name, names);
-            if !self.apis.is_empty() {
+            let mut message = unknown("API", name, &mut self.apis.names());
+            if !self.apis.entries().is_empty() {
                 let port = self.port;
                 message.push_str(&format!(" (each at http://NAME.localhost:{port})"));
             }
