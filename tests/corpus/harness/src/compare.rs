@@ -137,6 +137,30 @@ impl Comparison {
     }
 }
 
+/// Where the second analysis of one program differs from the first, with the ways that only one of
+/// them found.
+pub fn disagreements(label: &str, first: &Found, second: &Found) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut only = |which: &str, one: &Found, other: &Found| {
+        for (name, uses) in one {
+            for (operation, way) in uses {
+                if other
+                    .get(name)
+                    .is_none_or(|uses| !uses.contains_key(operation))
+                {
+                    failures.push(format!(
+                        "{label}: only the {which} engine finds {operation} for `{name}`\n      {}",
+                        way.join("\n      ")
+                    ));
+                }
+            }
+        }
+    };
+    only("first", first, second);
+    only("second", second, first);
+    failures
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,5 +10,6 @@
 pub mod annotation;
 pub mod build;
 pub mod compare;
+pub mod image;
 pub mod profile;
 pub mod reason;

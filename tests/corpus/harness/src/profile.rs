@@ -15,6 +15,8 @@ pub struct Profile {
     pub rustc: &'static [&'static str],
     /// Whether a panic unwinds.
     pub unwinds: bool,
+    /// Whether the linked program is analysed as well.
+    pub image: bool,
 }
 
 const FAT: &[&str] = &[
@@ -42,14 +44,21 @@ const fn profile(
         cargo,
         rustc,
         unwinds: true,
+        image: false,
     }
 }
 
 /// As `cargo build`.
-pub const DEV: Profile = profile("dev", &["--profile=dev"], &[]);
+pub const DEV: Profile = Profile {
+    image: true,
+    ..profile("dev", &["--profile=dev"], &[])
+};
 
 /// As `cargo build --release`.
-pub const RELEASE: Profile = profile("release", &["--profile=release"], &[]);
+pub const RELEASE: Profile = Profile {
+    image: true,
+    ..profile("release", &["--profile=release"], &[])
+};
 
 /// Link-time optimisation over everything.
 pub const FAT_LTO: Profile = profile("fat LTO", FAT, &[]);

@@ -4,7 +4,8 @@
 
 use ifc_corpus_harness::annotation::{INITIALISATION, Shape, shapes};
 use ifc_corpus_harness::build::{Program, Workshop, permissions};
-use ifc_corpus_harness::compare::{Comparison, Found, found};
+use ifc_corpus_harness::compare::{Comparison, Found, disagreements, found};
+use ifc_corpus_harness::image;
 use ifc_corpus_harness::profile::{DEV, MORE, RELEASE, wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,9 +50,23 @@ fn every_handler_has_exactly_the_stated_permissions() {
     let mut comparison = Comparison::default();
     for profile in &profiles {
         let started = std::time::Instant::now();
-        let executable = workshop.build(APPLICATION, profile, &[]).unwrap();
-        let found = found(&permissions(&executable).unwrap());
-        let score = comparison.add("application", profile, &stated, &found);
+        let map = workshop.target.join(format!("{}.map", profile.name));
+        let link = match profile.image {
+            true => vec![
+                "-Wl,--emit-relocs".to_owned(),
+                format!("-Wl,-Map={}", map.display()),
+            ],
+            false => Vec::new(),
+        };
+        let executable = workshop.build(APPLICATION, profile, &link).unwrap();
+        let read = found(&permissions(&executable).unwrap());
+        let score = comparison.add("application", profile, &stated, &read);
+        if profile.image {
+            let program = std::fs::read(&executable).unwrap();
+            let second = image::read(&program, &std::fs::read_to_string(&map).unwrap()).unwrap();
+            let differences = disagreements(profile.name, &read, &second);
+            comparison.failures.extend(differences);
+        }
         println!(
             "{}: {} exact, {} wider, built in {:.1?}",
             profile.name,

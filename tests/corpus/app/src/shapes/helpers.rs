@@ -61,7 +61,7 @@ async fn helper_with_its_own_secret(_: Draw) -> Result<()> {
 //= audit-level.read, audit-log.query, audit.send
 #[function]
 async fn resources_of_a_crate(_: Draw) -> Result<u32> {
-    library::AUDIT.send_batch(&[]).await?;
+    library::AUDIT.send_batch(&[library::Entry::about("x")]).await?;
     library::AUDIT_LOG.query("x").await?;
     Ok(library::AUDIT_LEVEL.get().await?)
 }
