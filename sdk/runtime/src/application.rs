@@ -1,12 +1,12 @@
 //! The application as its own artifact describes it: the manifest joined with the handler table.
 
-use crate::handler::{self, Thunk};
+use crate::handler::{self, HandlerEntry, Thunk};
 use ifc_manifest::format::{RawRecord, records};
 use ifc_manifest::kind::http_api::{self, HttpApiSpec};
 use ifc_manifest::{
     Address, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Trigger,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A handler and how to run it.
@@ -56,10 +56,12 @@ impl Application {
         let mut findings = Vec::new();
         let mut resources = Vec::new();
         let mut handlers = Vec::new();
-        let thunks: BTreeMap<usize, Thunk> = handler::entries()
-            .iter()
-            .map(|entry| (handler::record_offset(entry), entry.thunk()))
-            .collect();
+        let mut entries: Vec<&HandlerEntry> = handler::entries().iter().collect();
+        entries.sort_unstable_by_key(|entry| handler::record_offset(entry));
+        let thunk_of = |offset: usize| {
+            let at = entries.binary_search_by_key(&offset, |entry| handler::record_offset(entry));
+            Some(entries[at.ok()?].thunk())
+        };
         for record in records(handler::record_section()) {
             let decoded = record
                 .map_err(|error| error.to_string())
@@ -67,11 +69,8 @@ impl Application {
             match decoded {
                 Ok((_, Descriptor::Application(_))) => {}
                 Ok((_, Descriptor::Resource(resource))) => resources.push(resource),
-                Ok((offset, Descriptor::Handler(descriptor))) => match thunks.get(&offset) {
-                    Some(thunk) => handlers.push(Handler {
-                        descriptor,
-                        thunk: *thunk,
-                    }),
+                Ok((offset, Descriptor::Handler(descriptor))) => match thunk_of(offset) {
+                    Some(thunk) => handlers.push(Handler { descriptor, thunk }),
                     None => findings.push(format!(
                         "handler `{}` has a record but no entry in the handler table",
                         descriptor.path
@@ -141,13 +140,11 @@ impl Application {
     /// The APIs of the application, each with its configuration. The default one is there when a
     /// route needs it.
     pub fn apis(&self) -> BTreeMap<String, HttpApiSpec> {
-        let mut apis: BTreeMap<String, HttpApiSpec> = self
-            .of_kind(Kind::HttpApi)
-            .map(|resource| {
-                let spec = HttpApiSpec::decode(&resource.config).unwrap_or_default();
-                (self.name_of(&resource.address), spec)
-            })
-            .collect();
+        let mut apis: BTreeMap<String, HttpApiSpec> = BTreeMap::new();
+        for resource in self.of_kind(Kind::HttpApi) {
+            let spec = HttpApiSpec::decode(&resource.config).unwrap_or_default();
+            apis.insert(self.name_of(&resource.address), spec);
+        }
         for handler in &self.handlers {
             if let Trigger::Http { api, .. } = &handler.descriptor.trigger {
                 apis.entry(self.api_name(api.as_ref())).or_default();
@@ -205,8 +202,8 @@ impl Application {
     /// Routes of one API that the router cannot hold together: it knows one parameter name in each
     /// place, and no `{rest..}` beside a parameter.
     fn overlaps(&self) -> Vec<String> {
-        let mut routers: BTreeMap<String, matchit::Router<&SourceSpan>> = BTreeMap::new();
-        let mut known: BTreeSet<(String, &str)> = BTreeSet::new();
+        let mut routers: Vec<(String, matchit::Router<&SourceSpan>)> = Vec::new();
+        let mut known: BTreeMap<(String, String), &SourceSpan> = BTreeMap::new();
         let mut findings = Vec::new();
         for Handler { descriptor, .. } in &self.handlers {
             let Trigger::Http { api, path, .. } = &descriptor.trigger else {
@@ -214,11 +211,20 @@ impl Application {
             };
             let api = self.api_name(api.as_ref());
             // The same template with another method is the same place.
-            if !known.insert((api.clone(), path)) {
+            let place = (api.clone(), path.clone());
+            if known.insert(place, &descriptor.span).is_some() {
                 continue;
             }
-            let router = routers.entry(api).or_default();
-            let inserted = router.insert(crate::http::router_path(path), &descriptor.span);
+            let at = match routers.iter().position(|(known, _)| *known == api) {
+                Some(at) => at,
+                None => {
+                    routers.push((api, matchit::Router::new()));
+                    routers.len() - 1
+                }
+            };
+            let inserted = routers[at]
+                .1
+                .insert(crate::http::router_path(path), &descriptor.span);
             if let Err(matchit::InsertError::Conflict { with }) = inserted {
                 let with = with.replace("{*", "{");
                 findings.push(format!(

@@ -59,7 +59,10 @@ impl Levels {
             match part.split_once('=') {
                 Some((target, level)) => {
                     if let Ok(level) = level.parse() {
-                        levels.targets.push((target.to_owned(), level));
+                        // The longest target wins, of equal ones the first.
+                        let longer = |(known, _): &(String, _)| known.len() >= target.len();
+                        let at = levels.targets.partition_point(longer);
+                        levels.targets.insert(at, (target.to_owned(), level));
                     }
                 }
                 None => {
@@ -69,10 +72,6 @@ impl Levels {
                 }
             }
         }
-        // The longest target wins.
-        levels
-            .targets
-            .sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
         levels
     }
 

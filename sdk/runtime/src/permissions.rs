@@ -15,8 +15,9 @@ use crate::table::{Condition, Consistency, Item, Key, Page, Query, TableOperatio
 use crate::{Application, BoxFuture, Error, ErrorKind, Invocation, Provider, Target, TraceContext};
 use ifc_manifest::kind::{config, function, queue, secret, table};
 use ifc_manifest::{Kind, Verb};
-use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::future::ready;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,31 +28,7 @@ const SECTION: &[u8] = b".ifc.permissions";
 /// More than any program's permissions take.
 const SECTION_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Embedded {
-    Permissions(Permissions),
-    Unavailable(String),
-}
-
-#[derive(Deserialize)]
-struct Permissions {
-    handlers: Vec<HandlerUses>,
-    initialisation: Vec<Use>,
-}
-
-#[derive(Deserialize)]
-struct HandlerUses {
-    path: String,
-    uses: Vec<Use>,
-}
-
-#[derive(Deserialize)]
-struct Use {
-    grant: Grant,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug)]
 struct Grant {
     package: String,
     name: String,
@@ -62,7 +39,7 @@ struct Grant {
 /// What each unit of an application may do.
 #[derive(Clone, Debug, Default)]
 pub struct UnitGrants {
-    units: BTreeMap<String, BTreeSet<Grant>>,
+    units: BTreeMap<String, Vec<Grant>>,
 }
 
 impl UnitGrants {
@@ -76,31 +53,26 @@ impl UnitGrants {
 
     fn decode(bytes: &[u8], application: &Application) -> Option<UnitGrants> {
         let end = bytes.iter().rposition(|byte| *byte != 0)? + 1;
-        let permissions = match serde_json::from_slice(&bytes[..end]).ok()? {
-            Embedded::Permissions(permissions) => permissions,
-            Embedded::Unavailable(reason) => {
-                tracing::warn!("permissions are not enforced, they could not be derived: {reason}");
-                return None;
-            }
-        };
-        let lent: BTreeSet<Grant> = permissions
-            .initialisation
-            .into_iter()
-            .map(|used| used.grant)
-            .collect();
-        let by_path: BTreeMap<&str, &HandlerUses> = permissions
-            .handlers
-            .iter()
-            .map(|handler| (handler.path.as_str(), handler))
-            .collect();
-        let mut units: BTreeMap<String, BTreeSet<Grant>> = BTreeMap::new();
+        let mut embedded: Value = serde_json::from_slice(&bytes[..end]).ok()?;
+        if let Some(reason) = embedded.get("unavailable") {
+            let reason = reason.as_str()?;
+            tracing::warn!("permissions are not enforced, they could not be derived: {reason}");
+            return None;
+        }
+        let permissions = embedded.get_mut("permissions")?;
+        let lent = grants(permissions.get("initialisation")?)?;
+        let mut by_path = Map::new();
+        for handler in permissions.get_mut("handlers")?.as_array_mut()? {
+            let path = handler.get("path")?.as_str()?.to_owned();
+            by_path.insert(path, handler.get_mut("uses")?.take());
+        }
+        let mut units: BTreeMap<String, Vec<Grant>> = BTreeMap::new();
         for handler in &application.handlers {
             let descriptor = &handler.descriptor;
-            let grants = units
+            let granted = units
                 .entry(application.unit_of(descriptor))
                 .or_insert_with(|| lent.clone());
-            let uses = by_path.get(descriptor.path.as_str())?;
-            grants.extend(uses.uses.iter().map(|used| used.grant.clone()));
+            granted.append(&mut grants(by_path.get(&descriptor.path)?)?);
         }
         Some(UnitGrants { units })
     }
@@ -128,6 +100,22 @@ impl UnitGrants {
         );
         Err(Error::new(ErrorKind::Denied, message).on(target, verb))
     }
+}
+
+/// Read by hand: derived decoders would be a tenth of this crate's code, for one small document.
+fn grants(uses: &Value) -> Option<Vec<Grant>> {
+    let mut grants = Vec::new();
+    for used in uses.as_array()? {
+        let grant = used.get("grant")?;
+        let text = |field| Some(grant.get(field)?.as_str()?.to_owned());
+        grants.push(Grant {
+            package: text("package")?,
+            name: text("name")?,
+            kind: text("kind")?,
+            verb: text("verb")?,
+        });
+    }
+    Some(grants)
 }
 
 /// The content of our section in an ELF file of 64 bits, little-endian: what our targets are.
@@ -187,15 +175,17 @@ impl Enforced {
         Enforced { inner, grants }
     }
 
-    async fn checked<T>(
+    fn checked<'a, T: Send + 'a>(
         &self,
-        target: Target<'_>,
+        target: Target<'a>,
         kind: Kind,
         verb: Verb,
-        operation: BoxFuture<'_, Result<T, Error>>,
-    ) -> Result<T, Error> {
-        self.grants.check(target, kind, verb)?;
-        operation.await
+        operation: BoxFuture<'a, Result<T, Error>>,
+    ) -> BoxFuture<'a, Result<T, Error>> {
+        match self.grants.check(target, kind, verb) {
+            Ok(()) => operation,
+            Err(denied) => Box::pin(ready(Err(denied))),
+        }
     }
 }
 
@@ -216,7 +206,7 @@ impl QueueOperations for Enforced {
         messages: Vec<OutgoingMessage>,
     ) -> BoxFuture<'a, Result<Vec<Result<Sent, Error>>, Error>> {
         let operation = self.inner.send(target, messages);
-        Box::pin(self.checked(target, Kind::Queue, queue::SEND, operation))
+        self.checked(target, Kind::Queue, queue::SEND, operation)
     }
 }
 
@@ -228,7 +218,7 @@ impl TableOperations for Enforced {
         consistency: Consistency,
     ) -> BoxFuture<'a, Result<Option<Item>, Error>> {
         let operation = self.inner.get(target, key, consistency);
-        Box::pin(self.checked(target, Kind::Table, table::GET, operation))
+        self.checked(target, Kind::Table, table::GET, operation)
     }
 
     fn batch_get<'a>(
@@ -238,7 +228,7 @@ impl TableOperations for Enforced {
         consistency: Consistency,
     ) -> BoxFuture<'a, Result<Vec<Item>, Error>> {
         let operation = self.inner.batch_get(target, keys, consistency);
-        Box::pin(self.checked(target, Kind::Table, table::BATCH_GET, operation))
+        self.checked(target, Kind::Table, table::BATCH_GET, operation)
     }
 
     fn put<'a>(
@@ -248,7 +238,7 @@ impl TableOperations for Enforced {
         condition: Condition,
     ) -> BoxFuture<'a, Result<(), Error>> {
         let operation = self.inner.put(target, item, condition);
-        Box::pin(self.checked(target, Kind::Table, table::PUT, operation))
+        self.checked(target, Kind::Table, table::PUT, operation)
     }
 
     fn delete<'a>(
@@ -258,7 +248,7 @@ impl TableOperations for Enforced {
         condition: Condition,
     ) -> BoxFuture<'a, Result<(), Error>> {
         let operation = self.inner.delete(target, key, condition);
-        Box::pin(self.checked(target, Kind::Table, table::DELETE, operation))
+        self.checked(target, Kind::Table, table::DELETE, operation)
     }
 
     fn update<'a>(
@@ -269,26 +259,26 @@ impl TableOperations for Enforced {
         condition: Condition,
     ) -> BoxFuture<'a, Result<Item, Error>> {
         let operation = self.inner.update(target, key, update, condition);
-        Box::pin(self.checked(target, Kind::Table, table::UPDATE, operation))
+        self.checked(target, Kind::Table, table::UPDATE, operation)
     }
 
     fn query<'a>(&'a self, target: Target<'a>, query: Query) -> BoxFuture<'a, Result<Page, Error>> {
         let operation = self.inner.query(target, query);
-        Box::pin(self.checked(target, Kind::Table, table::QUERY, operation))
+        self.checked(target, Kind::Table, table::QUERY, operation)
     }
 }
 
 impl SecretOperations for Enforced {
     fn read_secret<'a>(&'a self, target: Target<'a>) -> BoxFuture<'a, Result<SecretValue, Error>> {
         let operation = self.inner.read_secret(target);
-        Box::pin(self.checked(target, Kind::Secret, secret::READ, operation))
+        self.checked(target, Kind::Secret, secret::READ, operation)
     }
 }
 
 impl ConfigOperations for Enforced {
     fn read_config<'a>(&'a self, target: Target<'a>) -> BoxFuture<'a, Result<String, Error>> {
         let operation = self.inner.read_config(target);
-        Box::pin(self.checked(target, Kind::Config, config::READ, operation))
+        self.checked(target, Kind::Config, config::READ, operation)
     }
 }
 
@@ -300,7 +290,7 @@ impl FunctionOperations for Enforced {
         trace: TraceContext,
     ) -> BoxFuture<'a, Result<Vec<u8>, Error>> {
         let operation = self.inner.invoke(target, argument, trace);
-        Box::pin(self.checked(target, Kind::Function, function::INVOKE, operation))
+        self.checked(target, Kind::Function, function::INVOKE, operation)
     }
 
     fn invoke_async<'a>(
@@ -310,7 +300,7 @@ impl FunctionOperations for Enforced {
         trace: TraceContext,
     ) -> BoxFuture<'a, Result<String, Error>> {
         let operation = self.inner.invoke_async(target, argument, trace);
-        Box::pin(self.checked(target, Kind::Function, function::INVOKE_ASYNC, operation))
+        self.checked(target, Kind::Function, function::INVOKE_ASYNC, operation)
     }
 }
 
