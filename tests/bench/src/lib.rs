@@ -2,6 +2,8 @@
 //! paired comparison. Every figure that is judged is a ratio of two things measured in turns in
 //! one run, because absolute times say more about the machine than about us.
 
+pub mod package;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
