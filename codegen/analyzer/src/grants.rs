@@ -1,7 +1,7 @@
 //! Joins what was read from the link into the graph: what each unit may do, and why.
 
 use crate::link::shim::{Embedded, embedded};
-use crate::link::{GrantUse, Permissions};
+use crate::link::{Declared, GrantUse, Permissions};
 use ifc_graph::{Binding, Graph, ResourceId, Source};
 use ifc_manifest::{Kind, Verb};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,13 +39,19 @@ pub struct Reason {
     pub way: Vec<String>,
 }
 
-/// Fills the graph's bindings from the program.
-pub(crate) fn join(graph: &mut Graph, program: &[u8]) -> Derivation {
+/// Fills the graph's bindings from the program. Beside how that went, says what was declared in the
+/// inputs of the program's link, where that is known.
+pub(crate) fn join(graph: &mut Graph, program: &[u8]) -> (Derivation, Vec<Declared>) {
+    let mut declared = Vec::new();
     let reason = match embedded(program) {
-        Ok(Some(Embedded::Permissions(permissions))) => match exact(graph, &permissions) {
-            Ok(derivation) => return derivation,
-            Err(reason) => reason,
-        },
+        Ok(Some(Embedded::Permissions(permissions))) => {
+            let derivation = exact(graph, &permissions);
+            declared = permissions.declared;
+            match derivation {
+                Ok(derivation) => return (derivation, declared),
+                Err(reason) => reason,
+            }
+        }
         Ok(Some(Embedded::Unavailable(reason))) => reason,
         Ok(None) => "the program was linked without `ifc` (does `RUSTFLAGS` or a configuration of \
                      cargo set `-C linker`?)"
@@ -53,7 +59,7 @@ pub(crate) fn join(graph: &mut Graph, program: &[u8]) -> Derivation {
         Err(reason) => format!("what was embedded is not readable: {reason}"),
     };
     graph.bindings = Some(widest(graph));
-    Derivation::Widest { reason }
+    (Derivation::Widest { reason }, declared)
 }
 
 fn exact(graph: &mut Graph, permissions: &Permissions) -> Result<Derivation, String> {

@@ -15,11 +15,16 @@ mod grants;
 mod unlinked;
 
 pub use artifact::ArtifactError;
+use artifact::ArtifactRecord;
 pub use cargo::{Built, CargoError, Features, Library, Project, Selection};
 pub use grants::{Derivation, Reason};
 
-use ifc_graph::diagnostics::{queue_cycle, unreadable_record, unused_resource};
+use ifc_graph::diagnostics::{
+    dropped_declaration, queue_cycle, unreadable_record, unused_resource,
+};
 use ifc_graph::{Diagnostic, Graph};
+use link::Declared;
+use std::collections::BTreeSet;
 
 /// What an artifact says about its application.
 #[derive(Clone, Debug)]
@@ -62,7 +67,8 @@ pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
         graph.application.span.as_ref(),
     )?);
     diagnostics.extend(findings);
-    let derivation = grants::join(&mut graph, &program);
+    let (derivation, declared) = grants::join(&mut graph, &program);
+    diagnostics.extend(dropped(&declared, &records));
     if let Derivation::Exact { .. } = derivation {
         diagnostics.extend(unused_resource::find(&graph));
         diagnostics.extend(queue_cycle::find(&graph));
@@ -72,4 +78,35 @@ pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
         diagnostics,
         derivation,
     })
+}
+
+/// What was declared in the inputs of the link and is not among the program's records.
+fn dropped(declared: &[Declared], records: &[ArtifactRecord]) -> Vec<Diagnostic> {
+    let there: BTreeSet<u64> = records
+        .iter()
+        .map(|record| Declared::of(&record.body, None).digest)
+        .collect();
+    declared
+        .iter()
+        .filter(|declared| !there.contains(&declared.digest))
+        .map(|declared| dropped_declaration::finding(&declared.path))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_declaration_that_the_program_lacks_is_an_error() {
+        let record = |body: &[u8]| ArtifactRecord {
+            body: body.to_vec(),
+            descriptor: Err(ifc_manifest::DescriptorError::Sort("test".into())),
+        };
+        let declared = [Declared::of(b"first", None), Declared::of(b"second", None)];
+        let both = [record(b"second"), record(b"first")];
+        assert_eq!(dropped(&declared, &both), []);
+        assert_eq!(dropped(&declared, &both[..1]).len(), 1);
+        assert_eq!(dropped(&[], &both), []);
+    }
 }

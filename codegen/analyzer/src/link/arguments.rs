@@ -32,18 +32,44 @@ pub struct Arguments {
     pub output: Option<PathBuf>,
     /// Code outside may call any symbol of the program.
     pub exports: bool,
+    /// Symbols that are linked whether or not something refers to them.
+    pub wanted: Vec<String>,
+    /// Functions that the system calls besides the usual ones.
+    pub entries: Vec<String>,
 }
 
-/// Options that give symbols another meaning, in any of the spellings of linkers.
-const REFUSED: [&str; 5] = ["--defsym", "--wrap", "--just-symbols", "-T", "--script"];
+/// Options of the linker that give symbols another meaning or let a script say what is linked,
+/// without their dashes: one and two mean the same.
+const REFUSED: [&str; 7] = [
+    "defsym",
+    "wrap",
+    "just-symbols",
+    "script",
+    "default-script",
+    "dT",
+    "R",
+];
+
+/// Options by which code outside may come to call symbols of the program.
+const EXPORTS: [&str; 5] = [
+    "rdynamic",
+    "export-dynamic",
+    "E",
+    "export-dynamic-symbol",
+    "dynamic-list",
+];
+
+/// Options that name a symbol as undefined, so that it is linked.
+const WANTED: [&str; 3] = ["undefined", "require-defined", "u"];
+
+/// Options that name a function which the system calls.
+const ENTRIES: [&str; 4] = ["entry", "e", "init", "fini"];
 
 /// Options of the driver whose value is the next argument.
-const VALUED: [&str; 14] = [
+const DRIVER_VALUED: [&str; 11] = [
     "-target",
     "-arch",
     "-z",
-    "-u",
-    "-e",
     "-m",
     "-x",
     "-include",
@@ -52,8 +78,64 @@ const VALUED: [&str; 14] = [
     "-h",
     "-rpath",
     "-dynamic-linker",
-    "-Xlinker",
 ];
+
+/// Options of the linker whose value is the next argument when no `=` follows. The value of an
+/// option that is missing here is taken for an input, and cannot be read as one: that is noticed.
+const LINKER_VALUED: [&str; 17] = [
+    "rpath",
+    "rpath-link",
+    "soname",
+    "h",
+    "dynamic-linker",
+    "I",
+    "z",
+    "m",
+    "Map",
+    "plugin",
+    "plugin-opt",
+    "version-script",
+    "dependency-file",
+    "Ttext",
+    "Tdata",
+    "Tbss",
+    "mllvm",
+];
+
+/// One argument, and whether it was for the linker behind the driver.
+struct Word<'a> {
+    text: &'a str,
+    linker: bool,
+}
+
+/// The arguments with `-Wl,a,b` and `-Xlinker a` taken apart.
+fn words(arguments: &[String]) -> Vec<Word<'_>> {
+    let mut words = Vec::with_capacity(arguments.len());
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let for_linker = |text| Word { text, linker: true };
+        if let Some(list) = argument.strip_prefix("-Wl,") {
+            words.extend(list.split(',').map(for_linker));
+        } else if argument == "-Xlinker" {
+            words.extend(rest.next().map(|text| for_linker(text)));
+        } else {
+            words.push(Word {
+                text: argument,
+                linker: false,
+            });
+        }
+    }
+    words
+}
+
+/// An option without its dashes, and what stands behind its `=`.
+fn option(text: &str) -> Option<(&str, Option<&str>)> {
+    let name = text.strip_prefix("--").or_else(|| text.strip_prefix('-'))?;
+    Some(match name.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (name, None),
+    })
+}
 
 impl Arguments {
     /// Reads arguments in which response files (`@file`) are expanded already.
@@ -63,73 +145,81 @@ impl Arguments {
     pub fn parse(arguments: &[String]) -> Result<Arguments, LinkError> {
         let mut parsed = Arguments::default();
         let (mut fixed, mut whole) = (false, false);
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            // `-Wl,a,b` and `-Xlinker a` hand arguments to the linker itself.
-            let linker: Vec<&str> = match argument.strip_prefix("-Wl,") {
-                Some(list) => list.split(',').collect(),
-                None => vec![argument.as_str()],
+        let words = words(arguments);
+        let mut rest = words.iter();
+        while let Some(word) = rest.next() {
+            refuse(word)?;
+            let mut value = |joined: &str| match joined {
+                "" => rest.next().map_or("", |next| next.text).to_owned(),
+                joined => joined.to_owned(),
             };
-            for option in &linker {
-                refuse(option)?;
-                match *option {
-                    "-Bstatic" | "-static" | "-dn" | "-non_shared" => fixed = true,
-                    "-Bdynamic" | "-dy" | "-call_shared" => fixed = false,
-                    "--whole-archive" | "-whole-archive" => whole = true,
-                    "--no-whole-archive" | "-no-whole-archive" => whole = false,
-                    "-rdynamic" | "--export-dynamic" | "-export-dynamic" | "-E" => {
-                        parsed.exports = true;
-                    }
-                    _ => {}
-                }
-            }
-            if linker.len() > 1 || argument.starts_with("-Wl,") {
-                continue;
-            }
-            if let Some(name) = argument.strip_prefix("-l") {
-                let name = match name {
-                    "" => rest.next().cloned().unwrap_or_default(),
-                    name => name.to_owned(),
-                };
-                parsed.inputs.push(Input::Library { name, fixed, whole });
-            } else if let Some(path) = argument.strip_prefix("-L") {
-                let path = match path {
-                    "" => rest.next().cloned().unwrap_or_default(),
-                    path => path.to_owned(),
-                };
-                parsed.search.push(path.into());
-            } else if let Some(path) = argument.strip_prefix("-o") {
-                let path = match path {
-                    "" => rest.next().cloned().unwrap_or_default(),
-                    path => path.to_owned(),
-                };
-                parsed.output = Some(path.into());
-            } else if VALUED.contains(&argument.as_str()) {
-                if let Some(value) = rest.next() {
-                    refuse(value)?;
-                }
-            } else if !argument.starts_with('-') {
-                let path = PathBuf::from(argument);
+            let Some((name, joined)) = option(word.text) else {
+                let path = PathBuf::from(word.text);
                 parsed.inputs.push(match whole {
                     true => Input::Whole(path),
                     false => Input::File(path),
                 });
+                continue;
+            };
+            let mut valued = || value(joined.unwrap_or_default());
+            match name {
+                "Bstatic" | "static" | "dn" | "non_shared" => fixed = true,
+                "Bdynamic" | "dy" | "call_shared" => fixed = false,
+                "whole-archive" => whole = true,
+                "no-whole-archive" => whole = false,
+                name if EXPORTS.contains(&name) => {
+                    parsed.exports = true;
+                    if joined.is_none() && matches!(name, "export-dynamic-symbol" | "dynamic-list")
+                    {
+                        valued();
+                    }
+                }
+                name if WANTED.contains(&name) => parsed.wanted.push(valued()),
+                name if ENTRIES.contains(&name) => parsed.entries.push(valued()),
+                name if word.linker && LINKER_VALUED.contains(&name) => {
+                    valued();
+                }
+                _ if !word.linker && DRIVER_VALUED.contains(&word.text) => {
+                    valued();
+                }
+                _ => {
+                    let text = word.text;
+                    if let Some(name) = text.strip_prefix("-l") {
+                        let name = value(name);
+                        parsed.inputs.push(Input::Library { name, fixed, whole });
+                    } else if let Some(path) = text.strip_prefix("-L") {
+                        parsed.search.push(value(path).into());
+                    } else if let Some(path) = text.strip_prefix("-o") {
+                        parsed.output = Some(value(path).into());
+                    } else if let Some(symbol) = text.strip_prefix("-u") {
+                        parsed.wanted.push(symbol.to_owned());
+                    }
+                }
             }
         }
         Ok(parsed)
     }
 }
 
-fn refuse(option: &str) -> Result<(), LinkError> {
-    let refused = REFUSED.iter().any(|refused| {
-        option == *refused
-            || option
-                .strip_prefix(refused)
-                .is_some_and(|rest| rest.starts_with('='))
-    });
+fn refuse(word: &Word<'_>) -> Result<(), LinkError> {
+    let refused = match option(word.text) {
+        Some((name, _)) => {
+            let address = [
+                "Ttext",
+                "Tdata",
+                "Tbss",
+                "Trodata-segment",
+                "Tldata-segment",
+            ];
+            let script = name.starts_with('T') && !address.iter().any(|a| name.starts_with(a));
+            REFUSED.contains(&name) || script
+        }
+        // A response file of the linker's own.
+        None => word.linker && word.text.starts_with('@'),
+    };
     match refused {
         true => Err(LinkError::Option {
-            option: option.to_owned(),
+            option: word.text.to_owned(),
         }),
         false => Ok(()),
     }
@@ -217,16 +307,50 @@ mod tests {
     }
 
     #[test]
+    fn inputs_that_are_handed_to_the_linker_count() {
+        let parsed = parse(
+            "-Wl,--whole-archive,libx.a,--no-whole-archive -Xlinker y.o -Wl,-rpath,/opt,-lfoo \
+             -Wl,-L,/lib -Xlinker -z -Xlinker now",
+        );
+        assert_eq!(
+            parsed.inputs,
+            [
+                Input::Whole("libx.a".into()),
+                Input::File("y.o".into()),
+                Input::Library {
+                    name: "foo".into(),
+                    fixed: false,
+                    whole: false,
+                },
+            ]
+        );
+        assert_eq!(parsed.search, [PathBuf::from("/lib")]);
+    }
+
+    #[test]
+    fn symbols_that_the_line_names_are_kept() {
+        let parsed = parse("-u one -Wl,--undefined=two -Wl,-e,three -Wl,-init=four -ufive");
+        assert_eq!(parsed.wanted, ["one", "two", "five"]);
+        assert_eq!(parsed.entries, ["three", "four"]);
+        assert!(parse("-Wl,--dynamic-list=x").exports);
+        assert!(parse("-Wl,--export-dynamic-symbol,x a.o").exports);
+    }
+
+    #[test]
     fn options_that_move_symbols_are_refused() {
         for text in [
             "-Wl,--wrap=malloc",
             "-Wl,--defsym,a=b",
             "-T script",
             "-Xlinker --wrap=x",
+            "-Wl,-wrap,x",
+            "-Tlink.x",
+            "-Wl,-T,link.x",
+            "-Wl,@more",
         ] {
             assert!(Arguments::parse(&split(text)).is_err(), "{text}");
         }
-        assert!(Arguments::parse(&split("-Wl,--warp a.o -Tbss=1")).is_ok());
+        assert!(Arguments::parse(&split("-Wl,--warp a.o -Tbss=1 -Wl,-Ttext=0x1000")).is_ok());
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) type Section = elf::SectionHeader64<LittleEndian>;
 pub(super) struct Files {
     files: Vec<(PathBuf, Vec<u8>, bool)>,
     exports: bool,
+    wanted: Vec<String>,
+    entries: Vec<String>,
 }
 
 impl Files {
@@ -49,6 +51,8 @@ impl Files {
         Ok(Files {
             files,
             exports: arguments.exports,
+            wanted: arguments.wanted.clone(),
+            entries: arguments.entries.clone(),
         })
     }
 }
@@ -145,6 +149,8 @@ pub(super) struct Program<'a> {
     pub(super) symbols: Vec<Symbol>,
     /// Code outside may call any global symbol.
     pub(super) exports: bool,
+    /// Functions that the system calls, by their symbols: where a process begins.
+    pub(super) entries: Vec<&'a str>,
 }
 
 impl<'a> Program<'a> {
@@ -163,8 +169,12 @@ impl<'a> Program<'a> {
                 loader.object(name, bytes)?;
             }
         }
-        for name in [&b"main"[..], b"_start", b"rust_eh_personality"] {
-            let id = loader.symbol(name);
+        let usual = ["_start", "main", "rust_eh_personality"];
+        let named = files.entries.iter().map(String::as_str);
+        let entries: Vec<&str> = usual.into_iter().chain(named).collect();
+        let wanted = files.wanted.iter().map(String::as_str);
+        for name in entries.iter().copied().chain(wanted) {
+            let id = loader.symbol(name.as_bytes());
             loader.want(id);
         }
         loader.pull()?;
@@ -175,6 +185,7 @@ impl<'a> Program<'a> {
             names: loader.names,
             symbols: loader.symbols,
             exports: files.exports,
+            entries,
         })
     }
 
@@ -198,8 +209,11 @@ struct Loader<'a> {
     ids: FxHashMap<&'a [u8], u32>,
     names: Vec<&'a [u8]>,
     symbols: Vec<Symbol>,
-    /// Symbol to archive and member, from the archives' own indexes; the first archive wins.
+    /// Symbol to archive and member, from the archives' own indexes. Which archive wins depends on
+    /// the linker and on the order of the line, so all of them are loaded.
     index: FxHashMap<&'a [u8], (usize, u64)>,
+    /// Further archives with a symbol that the index has already.
+    more: FxHashMap<&'a [u8], Vec<(usize, u64)>>,
     archives: Vec<Archive<'a>>,
     queue: Vec<u32>,
 }
@@ -217,7 +231,7 @@ impl<'a> Loader<'a> {
 
     fn want(&mut self, id: u32) {
         let symbol = &mut self.symbols[id as usize];
-        if !symbol.wanted && symbol.definitions.is_empty() {
+        if !symbol.wanted {
             symbol.wanted = true;
             self.queue.push(id);
         }
@@ -249,6 +263,11 @@ impl<'a> Loader<'a> {
                 continue;
             }
             let text = symbol.name(ENDIAN, symbols.strings()).map_err(read)?;
+            if text == b"__gnu_lto_slim" {
+                return Err(fail(
+                    "it is GCC's intermediate code: the linker itself does the LTO here".into(),
+                ));
+            }
             let id = self.symbol(text);
             match section_of(&symbols, index.0, symbol) {
                 Some(section) => self.symbols[id as usize]
@@ -297,9 +316,11 @@ impl<'a> Loader<'a> {
             Some(symbols) => {
                 for symbol in symbols {
                     let symbol = symbol.map_err(|error| fail(error.to_string()))?;
-                    self.index
-                        .entry(symbol.name())
-                        .or_insert((position, symbol.offset().0));
+                    let place = (position, symbol.offset().0);
+                    let first = *self.index.entry(symbol.name()).or_insert(place);
+                    if first != place {
+                        self.more.entry(symbol.name()).or_default().push(place);
+                    }
                 }
             }
             // An archive of nothing but metadata has no index, and nothing to link.
@@ -324,31 +345,148 @@ impl<'a> Loader<'a> {
     /// Loads the members that define what is wanted, until nothing more is.
     fn pull(&mut self) -> Result<(), LinkError> {
         while let Some(id) = self.queue.pop() {
-            if !self.symbols[id as usize].definitions.is_empty() {
-                continue;
+            let name = self.names[id as usize];
+            let more = self.more.get(name).cloned().unwrap_or_default();
+            for (position, offset) in self.index.get(name).copied().into_iter().chain(more) {
+                self.member(position, offset)?;
             }
-            let Some(&(position, offset)) = self.index.get(self.names[id as usize]) else {
-                continue;
-            };
-            let archive = &mut self.archives[position];
-            if !archive.loaded.insert(offset) {
-                continue;
-            }
-            let fail = |error: object::read::Error| LinkError::NotAnObject {
-                name: archive.name.clone(),
-                reason: error.to_string(),
-            };
-            let member = archive.file.member(ArchiveOffset(offset)).map_err(fail)?;
-            let data = member.data(archive.data).map_err(fail)?;
-            let text = String::from_utf8_lossy(member.name());
-            let name = format!("{}({text})", archive.name);
-            self.object(name, data)?;
         }
         Ok(())
+    }
+
+    fn member(&mut self, position: usize, offset: u64) -> Result<(), LinkError> {
+        let archive = &mut self.archives[position];
+        if !archive.loaded.insert(offset) {
+            return Ok(());
+        }
+        let fail = |error: object::read::Error| LinkError::NotAnObject {
+            name: archive.name.clone(),
+            reason: error.to_string(),
+        };
+        let member = archive.file.member(ArchiveOffset(offset)).map_err(fail)?;
+        let data = member.data(archive.data).map_err(fail)?;
+        let text = String::from_utf8_lossy(member.name());
+        let name = format!("{}({text})", archive.name);
+        self.object(name, data)
     }
 }
 
 /// Members of an rlib that are not objects: the crate's metadata.
 fn is_metadata(name: &[u8]) -> bool {
     name == b"lib.rmeta" || name.ends_with(b".rmeta") || name == b"lib.rmeta/"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object::write::{Object, Symbol, SymbolSection};
+    use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind};
+    use object::{SymbolScope, write};
+
+    /// An object that defines `defined` and refers to `undefined`.
+    fn object(defined: &str, undefined: &[&str]) -> Vec<u8> {
+        let mut object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        let name = format!(".text.{defined}").into_bytes();
+        let section = object.add_section(Vec::new(), name, SectionKind::Text);
+        object.append_section_data(section, &[0; 16], 16);
+        let symbol = |name: &str, section| Symbol {
+            name: name.as_bytes().to_vec(),
+            value: 0,
+            size: 0,
+            kind: SymbolKind::Text,
+            scope: SymbolScope::Linkage,
+            weak: false,
+            section,
+            flags: SymbolFlags::None,
+        };
+        object.add_symbol(symbol(defined, SymbolSection::Section(section)));
+        for (position, name) in undefined.iter().enumerate() {
+            let symbol = object.add_symbol(symbol(name, SymbolSection::Undefined));
+            let relocation = write::Relocation {
+                offset: position as u64 * 4,
+                symbol,
+                addend: -4,
+                flags: object::RelocationFlags::Elf {
+                    r_type: elf::R_X86_64_PLT32,
+                },
+            };
+            object.add_relocation(section, relocation).unwrap();
+        }
+        object.write().unwrap()
+    }
+
+    /// An archive of one member, with the index of its one symbol.
+    fn archive(symbol: &str, member: &[u8]) -> Vec<u8> {
+        let header = |name: &str, size: usize| format!("{name:<16}{:<32}{size:<10}`\n", "0");
+        let mut index = 1_u32.to_be_bytes().to_vec();
+        let index_bytes = 8 + symbol.len() + 1;
+        let padding = index_bytes % 2;
+        let offset = 8 + 60 + index_bytes + padding;
+        index.extend((offset as u32).to_be_bytes());
+        index.extend(symbol.bytes());
+        index.resize(index_bytes + padding, 0);
+        let mut bytes = b"!<arch>\n".to_vec();
+        bytes.extend(header("/", index.len()).bytes());
+        bytes.extend(index);
+        bytes.extend(header("member.o/", member.len()).bytes());
+        bytes.extend(member);
+        bytes
+    }
+
+    fn files(files: Vec<(&str, Vec<u8>)>, wanted: &[&str]) -> Files {
+        Files {
+            files: files
+                .into_iter()
+                .map(|(name, bytes)| (name.into(), bytes, false))
+                .collect(),
+            exports: false,
+            wanted: wanted.iter().map(|name| (*name).to_owned()).collect(),
+            entries: Vec::new(),
+        }
+    }
+
+    fn loaded(files: &Files) -> Vec<String> {
+        let program = Program::load(files).unwrap();
+        let mut names: Vec<String> = program.objects.into_iter().map(|o| o.name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn every_archive_that_defines_a_symbol_is_loaded() {
+        let files = files(
+            vec![
+                ("main.o", object("main", &["f"])),
+                ("a.a", archive("f", &object("f", &[]))),
+                ("b.a", archive("f", &object("f", &["g"]))),
+                ("c.a", archive("g", &object("g", &[]))),
+                ("d.a", archive("h", &object("h", &[]))),
+            ],
+            &[],
+        );
+        assert_eq!(
+            loaded(&files),
+            ["a.a(member.o)", "b.a(member.o)", "c.a(member.o)", "main.o"]
+        );
+    }
+
+    #[test]
+    fn a_symbol_named_on_the_line_is_loaded() {
+        let library = || ("a.a", archive("f", &object("f", &[])));
+        let main = || ("main.o", object("main", &[]));
+        assert_eq!(loaded(&files(vec![main(), library()], &[])), ["main.o"]);
+        assert_eq!(
+            loaded(&files(vec![main(), library()], &["f"])),
+            ["a.a(member.o)", "main.o"]
+        );
+    }
+
+    #[test]
+    fn what_the_linker_would_compile_is_refused() {
+        for bytes in [b"BC\xc0\xde....".to_vec(), object("__gnu_lto_slim", &[])] {
+            let files = files(vec![("main.o", bytes)], &[]);
+            let error = Program::load(&files).err().unwrap().to_string();
+            assert!(error.contains("the linker itself does the LTO"), "{error}");
+        }
+    }
 }

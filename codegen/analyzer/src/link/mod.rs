@@ -11,6 +11,7 @@
 //! holds could be the only way to a grant.
 
 mod arguments;
+mod declared;
 mod error;
 mod load;
 mod marks;
@@ -20,6 +21,7 @@ mod reach;
 pub mod shim;
 
 pub use arguments::{Arguments, Input};
+pub use declared::Declared;
 pub use error::LinkError;
 pub use permissions::{GrantUse, HandlerUses, Permissions, Use};
 
@@ -35,5 +37,7 @@ pub fn permissions(arguments: &Arguments, directory: &Path) -> Result<Permission
     let program = load::Program::load(&files)?;
     let network = network::Network::new(&program)?;
     let marks = marks::Marks::find(&program, &network)?;
-    Ok(reach::permissions(&program, &network, &marks))
+    let mut permissions = reach::permissions(&program, &network, &marks);
+    permissions.declared = declared::of(&program)?;
+    Ok(permissions)
 }

@@ -127,8 +127,18 @@ impl<'a> Builder<'a> {
             section.sh_type(ENDIAN),
             elf::SHT_INIT_ARRAY | elf::SHT_FINI_ARRAY | elf::SHT_PREINIT_ARRAY
         );
-        if initialises || matches!(name, b".init" | b".fini" | b".ctors" | b".dtors") {
+        let older = [&b".init_array"[..], b".fini_array", b".ctors", b".dtors"];
+        let older = older.iter().any(|prefix| name.starts_with(prefix));
+        if initialises || older || matches!(name, b".init" | b".fini") {
             self.initialisers.push(node);
+        }
+        // What is linked because of another section is found by way of it: the table of a
+        // function's landing pads by way of its unwind table, which is no source of edges here.
+        if section.sh_flags(ENDIAN).0 & elf::SHF_LINK_ORDER.0 != 0 {
+            let owner = section.sh_link(ENDIAN);
+            if owner != 0 && (owner as usize) < object.sections.len() {
+                self.edges.push((object.base + owner, node));
+            }
         }
         if !name.is_empty() && name.iter().all(|c| c.is_ascii_alphanumeric() || *c == b'_') {
             self.named.entry(name).or_default().push(node);

@@ -17,6 +17,8 @@ pub struct Permissions {
     pub initialisation: Vec<Use>,
     /// What widened the sets, in the user's terms.
     pub notes: Vec<String>,
+    /// Every declaration in the inputs of the link, sorted.
+    pub declared: Vec<super::Declared>,
 }
 
 /// What one handler may do.

@@ -35,8 +35,8 @@ pub(super) fn permissions(program: &Program<'_>, network: &Network, marks: &Mark
         })
         .collect();
     let mut roots = network.initialisers.clone();
-    for name in [&b"_start"[..], b"main", b"rust_eh_personality"] {
-        roots.extend(program.node(name));
+    for name in &program.entries {
+        roots.extend(program.node(name.as_bytes()));
     }
     if program.exports {
         notes.push(
@@ -51,6 +51,7 @@ pub(super) fn permissions(program: &Program<'_>, network: &Network, marks: &Mark
         handlers,
         initialisation: uses(program, marks, &walk),
         notes,
+        declared: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::{Diagnostic, Graph};
 use ifc_manifest::{ApplicationDescriptor, Descriptor, HandlerDescriptor, ResourceDescriptor};
 
+pub mod dropped_declaration;
 pub mod queue_cycle;
 pub mod unlinked_crate;
 pub mod unreadable_declaration;
