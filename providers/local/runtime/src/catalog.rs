@@ -3,17 +3,17 @@
 //!
 //! Resources are known by the name that the application sees.
 
+use crate::names::Named;
 use crate::queue::Rules;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, slices};
 use ifc_manifest::kind::queue::RetrySpec;
 use ifc_manifest::kind::table::{Index, Key, TableSpec};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What an entry is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sort {
     /// A declared queue.
     Queue,
@@ -57,31 +57,39 @@ pub(crate) struct Entry {
     pub(crate) facts: Value,
 }
 
-/// All entries.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// All entries, each under the word of its sort and its name, with a space between.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Catalog {
-    entries: BTreeMap<(Sort, String), Entry>,
+    entries: Named<Entry>,
     next: u32,
+}
+
+fn key(sort: Sort, name: &str) -> String {
+    format!("{} {name}", sort.word())
 }
 
 impl Catalog {
     /// Reads the catalog.
     pub(crate) fn load(table: &impl Read) -> Result<Catalog, Fault> {
-        let mut catalog = Catalog::default();
+        let mut catalog = Catalog {
+            entries: Named::new(),
+            next: 0,
+        };
         let range = keys::space(keys::CATALOG);
         for entry in table.range(slices(&range))? {
             let (key, value) = entry?;
             let read = || {
-                let (word, name) = str::from_utf8(key.value().get(1..)?)
-                    .ok()?
-                    .split_once(' ')?;
-                let (sort, _) = Sort::ALL.into_iter().find(|(_, known)| *known == word)?;
+                let key = str::from_utf8(key.value().get(1..)?).ok()?;
+                let (word, _) = key.split_once(' ')?;
+                if !Sort::ALL.iter().any(|(_, known)| *known == word) {
+                    return None;
+                }
                 let value: Value = serde_json::from_slice(value.value()).ok()?;
                 let entry = Entry {
                     number: u32::try_from(value.get("number")?.as_u64()?).ok()?,
                     facts: value.get("facts")?.clone(),
                 };
-                Some(((sort, name.to_owned()), entry))
+                Some((key.to_owned(), entry))
             };
             // An entry of an unknown sort was written by a later version of this format; it keeps
             // its number, which is all that matters here.
@@ -95,16 +103,18 @@ impl Catalog {
 
     /// The entry of a resource.
     pub(crate) fn get(&self, sort: Sort, name: &str) -> Option<&Entry> {
-        self.entries.get(&(sort, name.to_owned()))
+        self.entries.get(&key(sort, name))
     }
 
     /// All entries of a sort, by name.
     pub(crate) fn of(&self, sort: Sort) -> impl Iterator<Item = (&str, &Entry)> {
-        let of_sort = self
-            .entries
+        self.entries
+            .entries()
             .iter()
-            .filter(move |((found, _), _)| *found == sort);
-        of_sort.map(|((_, name), entry)| (name.as_str(), entry))
+            .filter_map(move |(key, entry)| {
+                let (word, name) = key.split_once(' ')?;
+                (word == sort.word()).then_some((name, entry))
+            })
     }
 
     /// The number of a resource with these facts; a new one when it is not known yet.
@@ -117,13 +127,13 @@ impl Catalog {
             }
         };
         let entry = Entry { number, facts };
-        self.entries.insert((sort, name.to_owned()), entry);
+        self.entries.insert(key(sort, name), entry);
         number
     }
 
     /// Forgets a resource; returns its number.
     pub(crate) fn forget(&mut self, sort: Sort, name: &str) -> Option<u32> {
-        let entry = self.entries.remove(&(sort, name.to_owned()))?;
+        let entry = self.entries.remove(&key(sort, name))?;
         Some(entry.number)
     }
 
@@ -133,20 +143,16 @@ impl Catalog {
         transaction: &mut Transaction<'_, '_>,
         before: &Catalog,
     ) -> Result<(), Fault> {
-        let key = |(sort, name): &(Sort, String)| {
-            KeyBytes::named(keys::CATALOG, &format!("{} {name}", sort.word()))
-        };
-        for name in before
-            .entries
-            .keys()
-            .filter(|name| !self.entries.contains_key(name))
-        {
-            transaction.remove(key(name).as_bytes())?;
+        let stored = |key: &str| KeyBytes::named(keys::CATALOG, key);
+        for key in before.entries.names() {
+            if self.entries.get(key).is_none() {
+                transaction.remove(stored(key).as_bytes())?;
+            }
         }
-        for (name, entry) in &self.entries {
-            if before.entries.get(name) != Some(entry) {
+        for (key, entry) in self.entries.entries() {
+            if before.entries.get(key) != Some(entry) {
                 let value = json!({ "number": entry.number, "facts": entry.facts });
-                transaction.put(key(name).as_bytes(), value.to_string().as_bytes())?;
+                transaction.put(stored(key).as_bytes(), value.to_string().as_bytes())?;
             }
         }
         Ok(())

@@ -78,7 +78,11 @@ impl Local {
     fn delivery(&self, edge: &Edge, event: Value) -> Result<Delivery, Error> {
         let mut fields = match event {
             Value::Object(fields) if fields.contains_key("body") => fields,
-            body => Map::from_iter([("body".to_owned(), body)]),
+            body => {
+                let mut fields = Map::new();
+                fields.insert("body".to_owned(), body);
+                fields
+            }
         };
         let body = fields.remove("body").unwrap_or_default();
         Ok(Delivery {
@@ -206,7 +210,8 @@ fn request(event: Value) -> Result<Request<Body>, Error> {
     let query = match fields.remove("query") {
         Some(Value::String(query)) => query.trim_start_matches('?').to_owned(),
         Some(query) => {
-            let pairs = take_texts(&mut Map::from_iter([("query".to_owned(), query)]), "query")?;
+            fields.insert("query".to_owned(), query);
+            let pairs = take_texts(&mut fields, "query")?;
             let pair =
                 |(key, value): (&String, &String)| format!("{}={}", escape(key), escape(value));
             pairs.iter().map(pair).collect::<Vec<_>>().join("&")

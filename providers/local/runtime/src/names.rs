@@ -7,6 +7,7 @@ use ifc_runtime::Target;
 // compiled anew for every type of value, in every application.
 
 /// Values by name, in the order of the names.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Named<T>(Vec<(String, T)>);
 
 impl<T> Named<T> {
@@ -30,6 +31,11 @@ impl<T> Named<T> {
     pub(crate) fn get(&self, name: &str) -> Option<&T> {
         let at = self.find(name).ok()?;
         Some(&self.0[at].1)
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<T> {
+        let at = self.find(name).ok()?;
+        Some(self.0.remove(at).1)
     }
 
     pub(crate) fn entries(&self) -> &[(String, T)] {

@@ -40,10 +40,10 @@ impl Front {
     /// The front door of an application, on this port.
     pub(crate) fn new(port: u16, control: Arc<Control>) -> Front {
         let local = &control.local;
-        let mut specs = local.application().apis();
+        let specs = local.application().apis();
         let mut apis = Named::new();
         for (name, router) in local.routers().entries() {
-            let cors = specs.remove(name).and_then(|spec| spec.cors);
+            let cors = specs.get(name).and_then(|spec| spec.cors.clone());
             let router = router.clone();
             apis.insert(name.clone(), Api { router, cors });
         }
