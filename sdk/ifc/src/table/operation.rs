@@ -18,15 +18,13 @@ fn environment(target: Target<'_>, verb: Verb) -> Result<Arc<Environment>, Error
 }
 
 fn decode<T: Item>(item: runtime::Item, target: Target<'_>, verb: Verb) -> Result<T, Error> {
-    serde_json::from_value(Value::Object(item)).map_err(|error| {
-        let name = std::any::type_name::<T>();
-        Error::new(
-            ErrorKind::Malformed,
-            format!("a stored item is not a `{name}`"),
-        )
-        .on(target, verb)
-        .caused_by(error)
-    })
+    serde_json::from_value(Value::Object(item))
+        .map_err(|error| malformed(std::any::type_name::<T>(), error).on(target, verb))
+}
+
+fn malformed(type_name: &str, error: serde_json::Error) -> Error {
+    let message = format!("a stored item is not a `{type_name}`");
+    Error::new(ErrorKind::Malformed, message).caused_by(error)
 }
 
 fn no_json(error: serde_json::Error) -> Error {

@@ -46,6 +46,18 @@ impl TestProvider {
                 Err(error) => Err(error),
             },
         };
+        self.record(target, verb, invocation, result.is_ok());
+        result
+    }
+
+    /// Apart from [`observe`](Self::observe), which is compiled for every type of reply.
+    fn record(
+        &self,
+        target: Target<'_>,
+        verb: Verb,
+        invocation: Option<Arc<Invocation>>,
+        succeeded: bool,
+    ) {
         let trace = invocation
             .as_ref()
             .map_or_else(TraceContext::root, |invocation| invocation.trace);
@@ -59,10 +71,9 @@ impl TestProvider {
             event: TraceEvent::Operation {
                 resource: target.name.to_owned(),
                 verb: verb.to_string(),
-                succeeded: result.is_ok(),
+                succeeded,
             },
         });
-        result
     }
 }
 
