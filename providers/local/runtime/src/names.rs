@@ -84,11 +84,7 @@ impl<T> Names<T> {
 }
 
 /// `no unit `x`; did you mean `y`?`, or the list of what there is.
-pub(crate) fn unknown<'a>(
-    what: &str,
-    name: &str,
-    known: &mut dyn Iterator<Item = &'a str>,
-) -> String {
+pub(crate) fn unknown(what: &str, name: &str, known: &mut dyn Iterator<Item = &str>) -> String {
     let known: Vec<&str> = known.collect();
     let list = known
         .iter()
