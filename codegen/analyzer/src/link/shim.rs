@@ -7,7 +7,9 @@
 use super::{Arguments, LinkError, Permissions, arguments};
 use ifc_manifest::Kind;
 use object::write::{Object, StandardSegment};
-use object::{Architecture, BinaryFormat, Endianness, Object as _, SectionKind};
+use object::{
+    Architecture, BinaryFormat, Endianness, FileFlags, Object as _, SectionFlags, SectionKind, elf,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -104,11 +106,27 @@ fn write_object(
 ) -> Result<PathBuf, Box<dyn std::error::Error>> {
     let expanded = arguments::expand(arguments, directory)?;
     let parsed = Arguments::parse(&expanded).unwrap_or_default();
-    let (format, architecture, endianness) = target_of(&parsed, directory);
-    let mut object = Object::new(format, architecture, endianness);
+    let target = target_of(&parsed, directory);
+    let mut object = Object::new(target.format, target.architecture, target.endianness);
     let segment = object.segment_name(StandardSegment::Debug).to_vec();
     let section = object.add_section(segment, SECTION.into(), SectionKind::Other);
     object.append_section_data(section, &serde_json::to_vec(embedded)?, 1);
+    if target.format == BinaryFormat::Elf {
+        // GNU ld drops a section that is not loaded from an object without others, unless it is to
+        // be retained, which counts only under the GNU ABI.
+        object.section_mut(section).flags = SectionFlags::Elf {
+            sh_type: elf::SHT_PROGBITS,
+            sh_flags: elf::SHF_GNU_RETAIN,
+        };
+        object.flags = FileFlags::Elf {
+            os_abi: elf::ELFOSABI_GNU,
+            abi_version: 0,
+            e_flags: target.flags,
+        };
+        // Without this section GNU ld takes it that the object wants an executable stack.
+        let stack = b".note.GNU-stack".to_vec();
+        object.add_section(Vec::new(), stack, SectionKind::Metadata);
+    }
     let output = parsed.output.unwrap_or_else(|| "a.out".into());
     let mut path = directory.join(output).into_os_string();
     path.push(".ifc-permissions.o");
@@ -117,17 +135,40 @@ fn write_object(
     Ok(path)
 }
 
+/// What a link is made for.
+struct Target {
+    format: BinaryFormat,
+    architecture: Architecture,
+    endianness: Endianness,
+    /// Of the ELF header: objects with other ones do not link on some architectures.
+    flags: elf::FileFlags,
+}
+
 /// What the first object of the link is made for.
-fn target_of(arguments: &Arguments, directory: &Path) -> (BinaryFormat, Architecture, Endianness) {
+fn target_of(arguments: &Arguments, directory: &Path) -> Target {
     let first = arguments.inputs.iter().find_map(|input| {
         let super::Input::File(path) = input else {
             return None;
         };
         let bytes = std::fs::read(directory.join(path)).ok()?;
         let file = object::File::parse(&*bytes).ok()?;
-        Some((file.format(), file.architecture(), file.endianness()))
+        let flags = match file.flags() {
+            FileFlags::Elf { e_flags, .. } => e_flags,
+            _ => elf::FileFlags(0),
+        };
+        Some(Target {
+            format: file.format(),
+            architecture: file.architecture(),
+            endianness: file.endianness(),
+            flags,
+        })
     });
-    first.unwrap_or((BinaryFormat::Elf, Architecture::X86_64, Endianness::Little))
+    first.unwrap_or(Target {
+        format: BinaryFormat::Elf,
+        architecture: Architecture::X86_64,
+        endianness: Endianness::Little,
+        flags: elf::FileFlags(0),
+    })
 }
 
 /// Reads what was embedded into a program. `None` when there is no such section: the program was
