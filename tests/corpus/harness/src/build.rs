@@ -71,6 +71,32 @@ impl Workshop {
     }
 }
 
+/// Removes programs of the corpus that an earlier analyzer linked: cargo does not look into the
+/// linker, and would find them fresh.
+///
+/// # Errors
+/// When a file is there and cannot be removed.
+pub fn forget_earlier(workshop: &Workshop) -> std::io::Result<()> {
+    let linker = workshop.linker.metadata()?.modified()?;
+    let Ok(profiles) = workshop.target.read_dir() else {
+        return Ok(());
+    };
+    for profile in profiles {
+        let Ok(programs) = profile?.path().join("deps").read_dir() else {
+            continue;
+        };
+        for program in programs {
+            let path = program?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let ours = name.starts_with("ifc_corpus") && !name.contains('.');
+            if ours && path.metadata()?.modified()? < linker {
+                std::fs::remove_file(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What is embedded in an executable.
 ///
 /// # Errors

@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use ifc_corpus_harness::annotation::{INITIALISATION, Shape, shapes};
-use ifc_corpus_harness::build::{Program, Workshop, permissions};
+use ifc_corpus_harness::build::{Program, Workshop, forget_earlier, permissions};
 use ifc_corpus_harness::compare::{Comparison, Found, disagreements, found};
 use ifc_corpus_harness::image;
 use ifc_corpus_harness::profile::{DEV, MORE, RELEASE, wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 const APPLICATION: Program = Program {
     name: "ifc-corpus",
@@ -20,13 +21,19 @@ fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn workshop() -> Workshop {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
-    Workshop {
-        directory: corpus(),
-        target: target.join("corpus"),
-        linker: PathBuf::from(env!("CARGO_BIN_EXE_ifc-corpus-cc")),
-    }
+/// The one place where all tests of this file build.
+fn workshop() -> &'static Workshop {
+    static WORKSHOP: LazyLock<Workshop> = LazyLock::new(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let workshop = Workshop {
+            directory: corpus(),
+            target: target.join("corpus"),
+            linker: PathBuf::from(env!("CARGO_BIN_EXE_ifc-corpus-cc")),
+        };
+        forget_earlier(&workshop).unwrap();
+        workshop
+    });
+    &WORKSHOP
 }
 
 /// What the sources of the application and its library say.

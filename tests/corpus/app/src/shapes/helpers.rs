@@ -61,7 +61,9 @@ async fn helper_with_its_own_secret(_: Draw) -> Result<()> {
 //= audit-level.read, audit-log.query, audit.send
 #[function]
 async fn resources_of_a_crate(_: Draw) -> Result<u32> {
-    library::AUDIT.send_batch(&[library::Entry::about("x")]).await?;
+    library::AUDIT
+        .send_batch(&[library::Entry::about("x")])
+        .await?;
     library::AUDIT_LOG.query("x").await?;
     Ok(library::AUDIT_LEVEL.get().await?)
 }
@@ -195,13 +197,11 @@ async fn recursion(draw: Draw) -> Result<()> {
     recurse(draw.pick(4)).await
 }
 
-fn polymorphic<const N: usize>(number: u64) -> impl Future<Output = Result<()>> {
-    async move {
-        for at in 0..N as u64 {
-            JOBS.send(&job(number + at)).await?;
-        }
-        Ok(())
+async fn polymorphic<const N: usize>(number: u64) -> Result<()> {
+    for at in 0..N as u64 {
+        JOBS.send(&job(number + at)).await?;
     }
+    Ok(())
 }
 
 //= jobs.send

@@ -22,24 +22,14 @@ pub(super) fn spans(map: &str) -> Vec<Span<'_>> {
         let (Some(start), Some(size)) = (number(line, 0..16), number(line, 34..42)) else {
             continue;
         };
-        match line.as_bytes() {
-            [.., _]
-                if line
-                    .as_bytes()
-                    .get(OUTPUT)
-                    .is_some_and(|byte| *byte != b' ') =>
-            {
-                // Debug information and copies of relocations have no address. Thread-local zeroes
-                // share theirs with what follows.
-                loaded = start != 0 && &line[OUTPUT..] != ".tbss";
-            }
-            bytes if bytes.get(INPUT).is_some_and(|byte| *byte != b' ') => {
-                if loaded {
-                    let (end, name) = (start + size, &line[INPUT..]);
-                    spans.push(Span { start, end, name });
-                }
-            }
-            _ => {}
+        let begins_at = |column: usize| line.as_bytes().get(column).is_some_and(|b| *b != b' ');
+        if begins_at(OUTPUT) {
+            // Debug information and copies of relocations have no address. Thread-local zeroes
+            // share theirs with what follows.
+            loaded = start != 0 && &line[OUTPUT..] != ".tbss";
+        } else if begins_at(INPUT) && loaded {
+            let (end, name) = (start + size, &line[INPUT..]);
+            spans.push(Span { start, end, name });
         }
     }
     spans.sort_by_key(|span| span.start);
@@ -55,6 +45,13 @@ impl Span<'_> {
     pub(super) fn file(&self) -> Option<&str> {
         let (file, _) = self.name.rsplit_once(":(")?;
         (file != "<internal>").then_some(file)
+    }
+
+    /// The function whose code or constants it holds, with its file, when its name says so.
+    pub(super) fn function(&self, kind: &str) -> Option<(&str, &str)> {
+        let (file, section) = self.name.rsplit_once(":(")?;
+        let function = section.strip_prefix(kind)?.strip_suffix(')')?;
+        Some((file, function))
     }
 }
 
@@ -87,5 +84,7 @@ mod tests {
         );
         assert_eq!(spans[0].file(), None);
         assert_eq!(spans[1].file(), Some("a.o"));
+        assert_eq!(spans[1].function(".text."), Some(("a.o", "a")));
+        assert_eq!(spans[1].function(".rodata."), None);
     }
 }

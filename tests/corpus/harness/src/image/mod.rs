@@ -234,7 +234,6 @@ impl<'a> Image<'a> {
                         .pointers
                         .insert(place, base.wrapping_add_signed(addend));
                 }
-                edges.referred.push(base.wrapping_add_signed(addend));
                 continue;
             }
             let address = symbol.st_value(ENDIAN).wrapping_add_signed(addend);
@@ -242,17 +241,14 @@ impl<'a> Image<'a> {
                 (None, true) => edges.offsets.push((source, place, address)),
                 (None, false) => {
                     edges.pointers.insert(place, address);
-                    edges.referred.push(address);
                     edges.reach_local(self, source, address);
                 }
                 (Some(_), false) => {
-                    edges.referred.push(address);
                     edges.reach_local(self, source, address);
                 }
                 (Some(code), true) => {
                     let address = address + 4;
                     let field = (place - target.sh_addr(ENDIAN)) as usize;
-                    edges.referred.push(address);
                     edges.reach_local(self, source, address);
                     if !instruction::ends_with(code, field) {
                         for length in [1, 2, 4] {
@@ -292,8 +288,6 @@ struct Edges {
     pointers: FxHashMap<u64, u64>,
     /// Relative entries of tables in data: node, place, and symbol plus addend.
     offsets: Vec<(u32, u64, u64)>,
-    /// Every address that something refers to: where tables may begin.
-    referred: Vec<u64>,
 }
 
 impl Edges {
@@ -352,17 +346,21 @@ impl Edges {
     }
 
     /// An entry of a relative table holds its target minus the table's start, so that symbol plus
-    /// addend is off by the entry's distance from there.
+    /// addend is off by the entry's distance from there. The jump tables of a function stand
+    /// together in a section that is named after it, and lead into it; any other table has a
+    /// section of its own.
     fn tables(&mut self, image: &Image<'_>) {
-        self.referred.sort_unstable();
+        let code: FxHashMap<(&str, &str), u32> = (0..)
+            .zip(&image.spans)
+            .filter_map(|(node, span)| Some((span.function(".text.")?, node)))
+            .collect();
         for (source, place, address) in std::mem::take(&mut self.offsets) {
-            let from = image.spans[source as usize].start;
-            let next = self.referred.partition_point(|each| *each <= place);
-            let start = match next.checked_sub(1).map(|at| self.referred[at]) {
-                Some(start) if start >= from => start,
-                _ => from,
-            };
-            self.reach_local(image, source, address - (place - start));
+            let span = &image.spans[source as usize];
+            let function = span.function(".rodata.").and_then(|name| code.get(&name));
+            match function {
+                Some(function) => self.add(source, *function),
+                None => self.reach_local(image, source, address - (place - span.start)),
+            }
         }
     }
 
