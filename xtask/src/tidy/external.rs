@@ -17,7 +17,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "axum",
             "getrandom",
             "matchit",
-            "serde",
             "serde_json",
             "tokio",
             "tower-http",
