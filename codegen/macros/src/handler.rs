@@ -195,20 +195,24 @@ pub(crate) fn function(arguments: TokenStream, item: TokenStream) -> syn::Result
         impl #name {
             /// Runs the function and waits for its reply. See
             /// [`FunctionOperations::invoke`](::ifc::runtime::function::FunctionOperations::invoke).
-            pub async fn invoke(
+            pub fn invoke(
                 argument: &#argument,
-            ) -> ::core::result::Result<
-                <#returns as ::ifc::__private::FunctionReply>::Reply,
-                ::ifc::Error,
-            > {
-                ::ifc::__private::invoke::<#name, _, _>(argument).await
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<
+                    <#returns as ::ifc::__private::FunctionReply>::Reply,
+                    ::ifc::Error,
+                >,
+            > + ::core::marker::Send + use<> {
+                ::ifc::__private::invoke::<#name, _, _>(argument)
             }
             /// Leaves the argument for the function to run with later; returns the event's id. See
             /// [`FunctionOperations::invoke_async`](::ifc::runtime::function::FunctionOperations::invoke_async).
-            pub async fn invoke_async(
+            pub fn invoke_async(
                 argument: &#argument,
-            ) -> ::core::result::Result<::std::string::String, ::ifc::Error> {
-                ::ifc::__private::invoke_async::<#name, _>(argument).await
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<::std::string::String, ::ifc::Error>,
+            > + ::core::marker::Send + use<> {
+                ::ifc::__private::invoke_async::<#name, _>(argument)
             }
         }
     };

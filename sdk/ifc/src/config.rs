@@ -81,21 +81,22 @@ impl<T: DeserializeOwned, R> Config<T, R> {
     /// # Errors
     /// Of kind `NotReady` when neither stage nor declaration gives one, `Malformed` when it is not
     /// a `T`.
-    pub async fn get(&self) -> Result<T, Error>
+    pub fn get(&self) -> impl Future<Output = Result<T, Error>> + Send + use<T, R>
     where
         R: Resource,
     {
+        // Taken before the future, as in `Secret::get`.
         let target = grant::<R, ReadOperation>().target();
-        let environment = Environment::current().map_err(|error| error.on(target, READ))?;
-        let json = environment.provider.read_config(target).await?;
-        serde_json::from_str(&json).map_err(|error| {
-            let name = std::any::type_name::<T>();
-            Error::new(
-                ErrorKind::Malformed,
-                format!("the value `{json}` is not a `{name}`"),
-            )
-            .on(target, READ)
-            .caused_by(error)
-        })
+        async move {
+            let environment = Environment::current().map_err(|error| error.on(target, READ))?;
+            let json = environment.provider.read_config(target).await?;
+            serde_json::from_str(&json).map_err(|error| {
+                let name = std::any::type_name::<T>();
+                let message = format!("the value `{json}` is not a `{name}`");
+                Error::new(ErrorKind::Malformed, message)
+                    .on(target, READ)
+                    .caused_by(error)
+            })
+        }
     }
 }

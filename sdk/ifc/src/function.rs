@@ -77,34 +77,41 @@ impl Operation for InvokeAsyncOperation {
     const VERB: Verb = INVOKE_ASYNC;
 }
 
-/// Runs the function `R` and waits for its reply.
-pub async fn invoke<R: Resource, A: Serialize, T: DeserializeOwned>(
+/// Runs the function `R` and waits for its reply. The grant is taken before the future, as in
+/// `Secret::get`.
+pub fn invoke<R: Resource, A: Serialize, T: DeserializeOwned>(
     argument: &A,
-) -> Result<T, Error> {
+) -> impl Future<Output = Result<T, Error>> + Send + use<R, A, T> {
     let target = grant::<R, InvokeOperation>().target();
-    let body = encode(argument, target, INVOKE, SYNC_BODY_BYTES_MAX)?;
-    let environment = Environment::current().map_err(|error| error.on(target, INVOKE))?;
-    let reply = environment
-        .provider
-        .invoke(target, body, Invocation::trace())
-        .await?;
-    serde_json::from_slice(&reply).map_err(|error| {
-        let name = std::any::type_name::<T>();
-        Error::new(ErrorKind::Malformed, format!("the reply is not a `{name}`"))
-            .on(target, INVOKE)
-            .caused_by(error)
-    })
+    let body = encode(argument, target, INVOKE, SYNC_BODY_BYTES_MAX);
+    async move {
+        let environment = Environment::current().map_err(|error| error.on(target, INVOKE))?;
+        let reply = environment
+            .provider
+            .invoke(target, body?, Invocation::trace())
+            .await?;
+        serde_json::from_slice(&reply).map_err(|error| {
+            let name = std::any::type_name::<T>();
+            Error::new(ErrorKind::Malformed, format!("the reply is not a `{name}`"))
+                .on(target, INVOKE)
+                .caused_by(error)
+        })
+    }
 }
 
 /// Leaves an argument for the function `R`.
-pub async fn invoke_async<R: Resource, A: Serialize>(argument: &A) -> Result<String, Error> {
+pub fn invoke_async<R: Resource, A: Serialize>(
+    argument: &A,
+) -> impl Future<Output = Result<String, Error>> + Send + use<R, A> {
     let target = grant::<R, InvokeAsyncOperation>().target();
-    let body = encode(argument, target, INVOKE_ASYNC, ASYNC_BODY_BYTES_MAX)?;
-    let environment = Environment::current().map_err(|error| error.on(target, INVOKE_ASYNC))?;
-    environment
-        .provider
-        .invoke_async(target, body, Invocation::trace())
-        .await
+    let body = encode(argument, target, INVOKE_ASYNC, ASYNC_BODY_BYTES_MAX);
+    async move {
+        let environment = Environment::current().map_err(|error| error.on(target, INVOKE_ASYNC))?;
+        environment
+            .provider
+            .invoke_async(target, body?, Invocation::trace())
+            .await
+    }
 }
 
 fn encode<A: Serialize>(

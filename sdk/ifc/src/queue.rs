@@ -172,10 +172,10 @@ impl<T: Serialize, R> Queue<T, R> {
     ///
     /// # Errors
     /// The outer result fails when nothing was sent. As [`send`](Queue::send) for the inner ones.
-    pub async fn send_batch<'a>(
+    pub fn send_batch<'a>(
         &self,
         messages: impl IntoIterator<Item = &'a T>,
-    ) -> Result<Vec<Result<String, Error>>, Error>
+    ) -> BoxFuture<'static, Result<Vec<Result<String, Error>>, Error>>
     where
         R: Resource,
         T: 'a,
@@ -184,7 +184,7 @@ impl<T: Serialize, R> Queue<T, R> {
             .into_iter()
             .map(|message| self.send(message))
             .collect();
-        Outgoing::all(sends).await
+        Box::pin(Outgoing::all(sends))
     }
 }
 

@@ -85,12 +85,16 @@ impl<R> Secret<R> {
     ///
     /// # Errors
     /// Of kind `NotReady` when no value has been set; `is_denied`.
-    pub async fn get(&self) -> Result<SecretValue, Error>
+    pub fn get(&self) -> impl Future<Output = Result<SecretValue, Error>> + Send + use<R>
     where
         R: Resource,
     {
+        // Taken before the future: in a branch that the compiler knows to be dead, a future keeps
+        // what its states refer to, and the grant would count.
         let target = grant::<R, ReadOperation>().target();
-        let environment = Environment::current().map_err(|error| error.on(target, READ))?;
-        environment.provider.read_secret(target).await
+        async move {
+            let environment = Environment::current().map_err(|error| error.on(target, READ))?;
+            environment.provider.read_secret(target).await
+        }
     }
 }
