@@ -13,6 +13,7 @@ pub mod event;
 pub mod function;
 pub mod handler;
 pub mod http;
+pub mod intercept;
 pub mod log;
 pub mod permissions;
 pub mod queue;

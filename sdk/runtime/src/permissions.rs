@@ -7,20 +7,14 @@
 //! they are checked in process, so that an operation the analysis did not foresee fails on a laptop
 //! as it would there.
 
-use crate::config::ConfigOperations;
-use crate::function::FunctionOperations;
-use crate::queue::{OutgoingMessage, QueueOperations, Sent};
-use crate::secret::{SecretOperations, SecretValue};
-use crate::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
-use crate::{Application, BoxFuture, Error, ErrorKind, Invocation, Provider, Target, TraceContext};
-use ifc_manifest::kind::{config, function, queue, secret, table};
+use crate::intercept::{Intercepted, Interceptor};
+use crate::{Application, BoxFuture, Error, ErrorKind, Invocation, Provider, Target};
 use ifc_manifest::{Kind, Verb};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// The section's name.
 const SECTION: &[u8] = b".ifc.permissions";
@@ -163,20 +157,27 @@ fn section(mut file: std::fs::File) -> Option<Vec<u8>> {
     None
 }
 
-/// A provider that refuses what a unit was not granted.
-pub struct Enforced {
-    inner: Arc<dyn Provider>,
+/// Refuses what a unit was not granted.
+pub struct Enforcement {
     grants: UnitGrants,
 }
+
+/// A provider that refuses what a unit was not granted.
+pub type Enforced = Intercepted<Enforcement>;
 
 impl Enforced {
     /// `inner` with these grants enforced.
     pub fn new(inner: Arc<dyn Provider>, grants: UnitGrants) -> Enforced {
-        Enforced { inner, grants }
+        Intercepted {
+            inner,
+            interceptor: Enforcement { grants },
+        }
     }
+}
 
-    fn checked<'a, T: Send + 'a>(
-        &self,
+impl Interceptor for Enforcement {
+    fn around<'a, T: Send + 'a>(
+        &'a self,
         target: Target<'a>,
         kind: Kind,
         verb: Verb,
@@ -189,126 +190,13 @@ impl Enforced {
     }
 }
 
-impl Provider for Enforced {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn now(&self) -> SystemTime {
-        self.inner.now()
-    }
-}
-
-impl QueueOperations for Enforced {
-    fn send<'a>(
-        &'a self,
-        target: Target<'a>,
-        messages: Vec<OutgoingMessage>,
-    ) -> BoxFuture<'a, Result<Vec<Result<Sent, Error>>, Error>> {
-        let operation = self.inner.send(target, messages);
-        self.checked(target, Kind::Queue, queue::SEND, operation)
-    }
-}
-
-impl TableOperations for Enforced {
-    fn get<'a>(
-        &'a self,
-        target: Target<'a>,
-        key: Key,
-        consistency: Consistency,
-    ) -> BoxFuture<'a, Result<Option<Item>, Error>> {
-        let operation = self.inner.get(target, key, consistency);
-        self.checked(target, Kind::Table, table::GET, operation)
-    }
-
-    fn batch_get<'a>(
-        &'a self,
-        target: Target<'a>,
-        keys: Vec<Key>,
-        consistency: Consistency,
-    ) -> BoxFuture<'a, Result<Vec<Item>, Error>> {
-        let operation = self.inner.batch_get(target, keys, consistency);
-        self.checked(target, Kind::Table, table::BATCH_GET, operation)
-    }
-
-    fn put<'a>(
-        &'a self,
-        target: Target<'a>,
-        item: Item,
-        condition: Condition,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        let operation = self.inner.put(target, item, condition);
-        self.checked(target, Kind::Table, table::PUT, operation)
-    }
-
-    fn delete<'a>(
-        &'a self,
-        target: Target<'a>,
-        key: Key,
-        condition: Condition,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        let operation = self.inner.delete(target, key, condition);
-        self.checked(target, Kind::Table, table::DELETE, operation)
-    }
-
-    fn update<'a>(
-        &'a self,
-        target: Target<'a>,
-        key: Key,
-        update: Update,
-        condition: Condition,
-    ) -> BoxFuture<'a, Result<Item, Error>> {
-        let operation = self.inner.update(target, key, update, condition);
-        self.checked(target, Kind::Table, table::UPDATE, operation)
-    }
-
-    fn query<'a>(&'a self, target: Target<'a>, query: Query) -> BoxFuture<'a, Result<Page, Error>> {
-        let operation = self.inner.query(target, query);
-        self.checked(target, Kind::Table, table::QUERY, operation)
-    }
-}
-
-impl SecretOperations for Enforced {
-    fn read_secret<'a>(&'a self, target: Target<'a>) -> BoxFuture<'a, Result<SecretValue, Error>> {
-        let operation = self.inner.read_secret(target);
-        self.checked(target, Kind::Secret, secret::READ, operation)
-    }
-}
-
-impl ConfigOperations for Enforced {
-    fn read_config<'a>(&'a self, target: Target<'a>) -> BoxFuture<'a, Result<String, Error>> {
-        let operation = self.inner.read_config(target);
-        self.checked(target, Kind::Config, config::READ, operation)
-    }
-}
-
-impl FunctionOperations for Enforced {
-    fn invoke<'a>(
-        &'a self,
-        target: Target<'a>,
-        argument: Vec<u8>,
-        trace: TraceContext,
-    ) -> BoxFuture<'a, Result<Vec<u8>, Error>> {
-        let operation = self.inner.invoke(target, argument, trace);
-        self.checked(target, Kind::Function, function::INVOKE, operation)
-    }
-
-    fn invoke_async<'a>(
-        &'a self,
-        target: Target<'a>,
-        argument: Vec<u8>,
-        trace: TraceContext,
-    ) -> BoxFuture<'a, Result<String, Error>> {
-        let operation = self.inner.invoke_async(target, argument, trace);
-        self.checked(target, Kind::Function, function::INVOKE_ASYNC, operation)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TraceContext;
     use crate::application::Handler;
     use crate::handler::Thunk;
+    use ifc_manifest::kind::{secret, table};
     use ifc_manifest::{Address, HandlerDescriptor, SourceSpan, Trigger};
 
     fn application() -> Application {

@@ -25,7 +25,7 @@ mod driver;
 mod faults;
 mod http;
 mod inspect;
-mod provider;
+mod observation;
 mod trace;
 
 pub use faults::Faults;
@@ -38,8 +38,10 @@ use clock::VirtualClock;
 use faults::FaultPlan;
 use ifc_local::{Local, Storage};
 use ifc_manifest::Address;
+use ifc_runtime::intercept::Intercepted;
 use ifc_runtime::permissions::{Enforced, UnitGrants};
 use ifc_runtime::{Application, Environment, Provider, Resource};
+use observation::Observation;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,10 +80,13 @@ where
     };
     let faults = Arc::new(Mutex::new(FaultPlan::new(seed)));
     let trace = Arc::new(Mutex::new(Vec::new()));
-    let mut provider: Arc<dyn Provider> = Arc::new(provider::TestProvider {
-        local: local.clone(),
-        faults: faults.clone(),
-        trace: trace.clone(),
+    let mut provider: Arc<dyn Provider> = Arc::new(Intercepted {
+        inner: local.clone(),
+        interceptor: Observation {
+            local: local.clone(),
+            faults: faults.clone(),
+            trace: trace.clone(),
+        },
     });
     // A test is a program too: `ifc test` embeds the permissions into it, and then they hold here
     // as they would on a cloud. Plain `cargo test` embeds none.

@@ -1,0 +1,161 @@
+//! A provider around another one, through which every operation passes with its resource, kind and
+//! verb: the one place where all operations are forwarded. Permissions and the test kit's faults
+//! are interceptors.
+
+use crate::config::ConfigOperations;
+use crate::function::FunctionOperations;
+use crate::queue::{OutgoingMessage, QueueOperations, Sent};
+use crate::secret::{SecretOperations, SecretValue};
+use crate::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use crate::{BoxFuture, Error, Provider, Target, TraceContext};
+use ifc_manifest::kind::{config, function, queue, secret, table};
+use ifc_manifest::{Kind, Verb};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// What is done around each operation.
+pub trait Interceptor: Send + Sync {
+    /// Performs `operation` by awaiting it, or answers in its place. It has not begun yet: a
+    /// future does nothing before it is awaited.
+    fn around<'a, T: Send + 'a>(
+        &'a self,
+        target: Target<'a>,
+        kind: Kind,
+        verb: Verb,
+        operation: BoxFuture<'a, Result<T, Error>>,
+    ) -> BoxFuture<'a, Result<T, Error>>;
+}
+
+/// `inner` with an interceptor around each operation.
+pub struct Intercepted<I> {
+    /// Who does the work.
+    pub inner: Arc<dyn Provider>,
+    /// What is done around it.
+    pub interceptor: I,
+}
+
+impl<I: Interceptor> Provider for Intercepted<I> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn now(&self) -> SystemTime {
+        self.inner.now()
+    }
+}
+
+impl<I: Interceptor> QueueOperations for Intercepted<I> {
+    fn send<'a>(
+        &'a self,
+        target: Target<'a>,
+        messages: Vec<OutgoingMessage>,
+    ) -> BoxFuture<'a, Result<Vec<Result<Sent, Error>>, Error>> {
+        let operation = self.inner.send(target, messages);
+        self.interceptor
+            .around(target, Kind::Queue, queue::SEND, operation)
+    }
+}
+
+impl<I: Interceptor> TableOperations for Intercepted<I> {
+    fn get<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: Key,
+        consistency: Consistency,
+    ) -> BoxFuture<'a, Result<Option<Item>, Error>> {
+        let operation = self.inner.get(target, key, consistency);
+        self.interceptor
+            .around(target, Kind::Table, table::GET, operation)
+    }
+
+    fn batch_get<'a>(
+        &'a self,
+        target: Target<'a>,
+        keys: Vec<Key>,
+        consistency: Consistency,
+    ) -> BoxFuture<'a, Result<Vec<Item>, Error>> {
+        let operation = self.inner.batch_get(target, keys, consistency);
+        self.interceptor
+            .around(target, Kind::Table, table::BATCH_GET, operation)
+    }
+
+    fn put<'a>(
+        &'a self,
+        target: Target<'a>,
+        item: Item,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let operation = self.inner.put(target, item, condition);
+        self.interceptor
+            .around(target, Kind::Table, table::PUT, operation)
+    }
+
+    fn delete<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: Key,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let operation = self.inner.delete(target, key, condition);
+        self.interceptor
+            .around(target, Kind::Table, table::DELETE, operation)
+    }
+
+    fn update<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: Key,
+        update: Update,
+        condition: Condition,
+    ) -> BoxFuture<'a, Result<Item, Error>> {
+        let operation = self.inner.update(target, key, update, condition);
+        self.interceptor
+            .around(target, Kind::Table, table::UPDATE, operation)
+    }
+
+    fn query<'a>(&'a self, target: Target<'a>, query: Query) -> BoxFuture<'a, Result<Page, Error>> {
+        let operation = self.inner.query(target, query);
+        self.interceptor
+            .around(target, Kind::Table, table::QUERY, operation)
+    }
+}
+
+impl<I: Interceptor> SecretOperations for Intercepted<I> {
+    fn read_secret<'a>(&'a self, target: Target<'a>) -> BoxFuture<'a, Result<SecretValue, Error>> {
+        let operation = self.inner.read_secret(target);
+        self.interceptor
+            .around(target, Kind::Secret, secret::READ, operation)
+    }
+}
+
+impl<I: Interceptor> ConfigOperations for Intercepted<I> {
+    fn read_config<'a>(&'a self, target: Target<'a>) -> BoxFuture<'a, Result<String, Error>> {
+        let operation = self.inner.read_config(target);
+        self.interceptor
+            .around(target, Kind::Config, config::READ, operation)
+    }
+}
+
+impl<I: Interceptor> FunctionOperations for Intercepted<I> {
+    fn invoke<'a>(
+        &'a self,
+        target: Target<'a>,
+        argument: Vec<u8>,
+        trace: TraceContext,
+    ) -> BoxFuture<'a, Result<Vec<u8>, Error>> {
+        let operation = self.inner.invoke(target, argument, trace);
+        self.interceptor
+            .around(target, Kind::Function, function::INVOKE, operation)
+    }
+
+    fn invoke_async<'a>(
+        &'a self,
+        target: Target<'a>,
+        argument: Vec<u8>,
+        trace: TraceContext,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        let operation = self.inner.invoke_async(target, argument, trace);
+        self.interceptor
+            .around(target, Kind::Function, function::INVOKE_ASYNC, operation)
+    }
+}
