@@ -1,10 +1,14 @@
 //! `cargo xtask ci`: everything that must hold before a change is merged, in one command that
 //! needs nothing installed but Rust.
 //!
-//! A step that cannot run here is counted as skipped, with the reason; never as passed.
+//! What cannot run here, a step or a test in it, is counted as skipped, with the reason; never as
+//! passed.
 
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +19,10 @@ enum Outcome {
     Failed,
     Skipped(&'static str),
 }
+
+/// Names for the steps the file to which a test adds a line when it cannot run:
+/// `tests/emulators/src/skipped.rs` does.
+const SKIPPED_FILE: &str = "IFC_SKIPPED_FILE";
 
 /// How a step is carried out.
 enum Action {
@@ -111,6 +119,11 @@ const STEPS: &[(&str, Action)] = &[
 
 /// Runs every step and prints the summary. False when a step failed.
 pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
+    let skipped = skipped_file(workspace);
+    if skipped.exists() {
+        std::fs::remove_file(&skipped)
+            .with_context(|| format!("cannot remove {}", skipped.display()))?;
+    }
     let mut results = Vec::new();
     for (name, action) in STEPS {
         println!("\n── {name}");
@@ -121,10 +134,24 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
         }
         results.push((*name, outcome, started.elapsed()));
     }
-    println!("\n{}", summary(&results));
+    println!("\n{}", summary(&results, &within(&skipped)?));
     Ok(!results
         .iter()
         .any(|(_, outcome, _)| matches!(outcome, Outcome::Failed)))
+}
+
+fn skipped_file(workspace: &Workspace) -> PathBuf {
+    let target = workspace.metadata.target_directory.as_std_path();
+    target.join("skipped.txt")
+}
+
+/// What tests said they could not do, without repetitions.
+fn within(file: &Path) -> Result<BTreeSet<String>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
 }
 
 fn carry_out(workspace: &Workspace, action: &Action) -> Result<Outcome> {
@@ -157,6 +184,7 @@ fn execute(
     let status = Command::new(program)
         .args(arguments)
         .envs(environment.iter().copied())
+        .env(SKIPPED_FILE, skipped_file(workspace))
         .current_dir(&workspace.root)
         .status()
         .with_context(|| format!("cannot run {program}"))?;
@@ -173,7 +201,7 @@ fn there(workspace: &Workspace, probe: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn summary(results: &[(&str, Outcome, Duration)]) -> String {
+fn summary(results: &[(&str, Outcome, Duration)], within: &BTreeSet<String>) -> String {
     let mut lines = Vec::new();
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (name, outcome, time) in results {
@@ -194,6 +222,10 @@ fn summary(results: &[(&str, Outcome, Duration)]) -> String {
         let line = format!("{word:8}{:>6.1} s  {name:36}{reason}", time.as_secs_f64());
         lines.push(line.trim_end().to_owned());
     }
+    for line in within {
+        skipped += 1;
+        lines.push(format!("skipped  in a test: {line}"));
+    }
     lines.push(format!(
         "{passed} passed, {failed} failed, {skipped} skipped"
     ));
@@ -213,9 +245,21 @@ mod tests {
             ("b", Outcome::Failed, second),
             ("c", Outcome::Skipped("no tool"), second),
         ];
-        let text = summary(&results);
-        assert!(text.ends_with("1 passed, 1 failed, 1 skipped"), "{text}");
+        let within = BTreeSet::from(["emulator: no npm".to_owned()]);
+        let text = summary(&results, &within);
+        assert!(text.ends_with("1 passed, 1 failed, 2 skipped"), "{text}");
+        assert!(text.contains("in a test: emulator: no npm\n"), "{text}");
         assert!(text.lines().any(|line| line.ends_with("no tool")), "{text}");
+    }
+
+    #[test]
+    fn skips_of_tests_are_collected_once_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("skipped.txt");
+        assert!(within(&file).unwrap().is_empty());
+        std::fs::write(&file, "b: why\na: why\nb: why\n").unwrap();
+        let lines: Vec<String> = within(&file).unwrap().into_iter().collect();
+        assert_eq!(lines, ["a: why", "b: why"]);
     }
 
     #[test]

@@ -26,6 +26,8 @@ enum Role {
     ProviderDeploy,
     Cli,
     Xtask,
+    /// Emulators of clouds, for tests.
+    Emulators,
     /// Examples and cross-crate tests: users of the public surface.
     Outside,
 }
@@ -46,6 +48,7 @@ impl Role {
             ["providers", _, "deploy"] => Role::ProviderDeploy,
             ["cli"] => Role::Cli,
             ["xtask"] => Role::Xtask,
+            ["tests", "emulators"] => Role::Emulators,
             ["examples" | "tests" | "fuzz" | "book", ..] => Role::Outside,
             _ => return None,
         })
@@ -63,8 +66,11 @@ impl Role {
             Sdk => (&[Macros, Manifest, Runtime, ProviderRuntime], &[]),
             Engine => (&[Graph, Manifest], &[Conformance]),
             Conformance => (&[Manifest, Runtime, Graph, Engine], &[]),
-            ProviderRuntime => (&[Manifest, Runtime], &[Conformance]),
-            ProviderDeploy => (&[Manifest, Graph, Engine, ProviderRuntime], &[Conformance]),
+            ProviderRuntime => (&[Manifest, Runtime], &[Conformance, Emulators]),
+            ProviderDeploy => (
+                &[Manifest, Graph, Engine, ProviderRuntime],
+                &[Conformance, Emulators],
+            ),
             // The local provider's runtime half, until it has a deploy half of its own: `queue`,
             // `secret` and `local reset` work on its directory.
             Cli => (
@@ -79,6 +85,7 @@ impl Role {
                 &[Sdk, Runtime],
             ),
             Xtask => (&[Manifest], &[]),
+            Emulators => (&[], &[]),
             Outside => (
                 &[
                     Manifest,
@@ -92,6 +99,7 @@ impl Role {
                     ProviderRuntime,
                     ProviderDeploy,
                     Cli,
+                    Emulators,
                     Outside,
                 ],
                 &[],
@@ -252,6 +260,9 @@ mod tests {
             ),
             ("cli", "sdk/ifc", false, false),
             ("tests/bench", "sdk/ifc", false, true),
+            ("providers/aws/deploy", "tests/emulators", true, true),
+            ("providers/aws/deploy", "tests/emulators", false, false),
+            ("tests/emulators", "providers/aws/deploy", false, false),
             ("examples/orders", "sdk/ifc", false, true),
         ] {
             let finding = forbidden(&edge(source, target, development));

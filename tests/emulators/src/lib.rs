@@ -1,0 +1,32 @@
+//! Independent emulators of clouds for tests: installed by package name at a pinned version,
+//! started on the loopback interface, ended with the test.
+//!
+//! Responsible for having one running, or for saying why there is none. What is asked of an
+//! emulator, and where it is known to be wrong, is its user's to know.
+//!
+//! ```no_run
+//! match ifc_emulators::ministack() {
+//!     Ok(aws) => println!("{}", aws.endpoint()),
+//!     Err(skipped) => skipped.report("what would have been tested"),
+//! }
+//! ```
+//!
+//! An emulator that cannot be had (no Python, no package registry) is [`Skipped`]. One that is
+//! installed and does not start is a defect, so that it panics.
+//!
+//! Several tests can share one: keep it in a `static`. It also ends when the process that started
+//! it ends, in whatever way.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod azurite;
+mod emulator;
+mod install;
+mod ministack;
+mod process;
+mod skipped;
+
+pub use azurite::{AZURITE_ACCOUNT, AZURITE_KEY, azurite};
+pub use emulator::Emulator;
+pub use ministack::{MiniStack, ministack};
+pub use skipped::{SKIPPED_FILE, Skipped};

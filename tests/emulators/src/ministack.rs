@@ -1,0 +1,58 @@
+//! MiniStack, an emulator of AWS (PyPI, MIT).
+
+use crate::emulator::{Emulator, Start};
+use crate::install::{Package, installed};
+use crate::skipped::Skipped;
+
+const PACKAGE: Package = Package::Python {
+    name: "ministack",
+    extra: "full",
+    version: "1.5.33",
+};
+
+/// MiniStack with what it does not do by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MiniStack {
+    /// Whether signatures and policies are enforced. Without, every request is permitted.
+    pub enforce: bool,
+}
+
+impl MiniStack {
+    /// Starts it: every service on one port, nothing kept on disk. An access key of 12 digits is
+    /// the account; any secret key will do unless policies are enforced.
+    ///
+    /// # Errors
+    /// [`Skipped`] when Python or the package cannot be had.
+    ///
+    /// # Panics
+    /// When it is installed and does not start.
+    pub fn start(self) -> Result<Emulator, Skipped> {
+        let programs = installed(PACKAGE)?;
+        Ok(Emulator::start(|port, folder| {
+            let path = std::env::var("PATH").unwrap_or_default();
+            Start {
+                name: "ministack",
+                program: programs.join("ministack"),
+                arguments: Vec::new(),
+                environment: vec![
+                    ("PATH", format!("{}:{path}", programs.display())),
+                    ("AUTH", self.enforce.to_string()),
+                    // It would listen on all interfaces.
+                    ("BIND_HOST", "127.0.0.1".to_owned()),
+                    ("GATEWAY_PORT", port.to_string()),
+                    ("IOT_MTLS_ENABLED", "0".to_owned()),
+                    ("TMPDIR", folder.display().to_string()),
+                ],
+                ready: "/_ministack/health",
+            }
+        }))
+    }
+}
+
+/// Starts MiniStack without enforcement of policies. See [`MiniStack::start`].
+///
+/// # Errors
+/// [`Skipped`] when Python or the package cannot be had.
+pub fn ministack() -> Result<Emulator, Skipped> {
+    MiniStack::default().start()
+}
