@@ -63,8 +63,8 @@ pub(crate) fn wrapper_path(project: &Project) -> Result<PathBuf, Failure> {
 }
 
 /// The path under which cargo starts this command as the linker: a link to it in the target
-/// directory. The path names our version and nothing else, so that a program is linked anew when
-/// the command was updated, and only then.
+/// directory. The path names the analyzer and nothing else, so that a program is linked anew when
+/// another one would read it, and only then.
 pub(crate) fn path(project: &Project) -> Result<PathBuf, Failure> {
     link(project, shim::FILE_NAME)
 }
@@ -73,7 +73,7 @@ fn link(project: &Project, name: &str) -> Result<PathBuf, Failure> {
     let folder = project
         .target_directory
         .join("ifc")
-        .join(env!("CARGO_PKG_VERSION"));
+        .join(ifc_analyzer::link::fingerprint());
     let link = folder.join(name);
     let context = || format!("cannot put the linker into `{}`", folder.display());
     let command = std::env::current_exe().context(context)?;

@@ -1,7 +1,6 @@
 //! Joins what was read from the link into the graph: what each unit may do, and why.
 
-use crate::link::shim::{Embedded, embedded};
-use crate::link::{Declared, GrantUse, Permissions};
+use crate::link::{Declared, Embedded, GrantUse, Permissions, embedded};
 use ifc_graph::{Binding, Graph, ResourceId, Source};
 use ifc_manifest::{Kind, Verb};
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,7 +12,9 @@
 
 mod arguments;
 mod declared;
+mod embed;
 mod error;
+mod fingerprint;
 mod load;
 mod marks;
 mod network;
@@ -22,7 +24,9 @@ pub mod shim;
 
 pub use arguments::{Arguments, Input};
 pub use declared::Declared;
+pub use embed::{Embedded, SECTION, embedded};
 pub use error::LinkError;
+pub use fingerprint::fingerprint;
 pub use permissions::{GrantUse, HandlerUses, Permissions, Use};
 
 use std::path::Path;

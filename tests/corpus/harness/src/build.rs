@@ -102,10 +102,10 @@ pub fn forget_earlier(workshop: &Workshop) -> std::io::Result<()> {
 /// # Errors
 /// When nothing is, or the analyzer gave up; with its reason.
 pub fn permissions(executable: &Path) -> Result<ifc_analyzer::link::Permissions, String> {
-    use ifc_analyzer::link::shim::{Embedded, embedded};
+    use ifc_analyzer::link::{Embedded, embedded};
     let name = executable.display();
     let bytes = std::fs::read(executable).map_err(|error| format!("`{name}`: {error}"))?;
-    match embedded(&bytes)? {
+    match embedded(&*bytes)? {
         Some(Embedded::Permissions(permissions)) => Ok(permissions),
         Some(Embedded::Unavailable(reason)) => Err(format!("`{name}`: {reason}")),
         None => Err(format!("`{name}` holds no permissions")),
