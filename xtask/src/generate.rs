@@ -73,7 +73,7 @@ fn replace(page: &str, name: &str, text: &str) -> Result<String> {
 
 /// The ranges of all knobs, as the messages of the compiler say them.
 fn ranges() -> String {
-    use kind::{http_api, queue, schedule, secret, table, unit};
+    use kind::{edge, http_api, queue, schedule, secret, table, topic, unit};
     let groups: &[(&str, &[Limit])] = &[
         (
             "unit",
@@ -94,19 +94,18 @@ fn ranges() -> String {
                 http_api::CORS_ORIGINS,
             ],
         ),
+        ("queue", &[queue::LEASE, queue::RETENTION, queue::DELAY]),
         (
-            "queue",
+            "edge",
             &[
-                queue::LEASE,
-                queue::RETENTION,
-                queue::MAX_ATTEMPTS,
-                queue::BACKOFF,
-                queue::BATCH,
-                queue::MAX_WAIT,
-                queue::MAX_CONCURRENCY,
-                queue::DELAY,
+                edge::MAX_ATTEMPTS,
+                edge::BACKOFF,
+                edge::BATCH,
+                edge::MAX_WAIT,
+                edge::MAX_CONCURRENCY,
             ],
         ),
+        ("topic", &[topic::FILTER_VALUES, topic::SUBSCRIPTIONS]),
         (
             "table",
             &[
@@ -242,6 +241,6 @@ mod tests {
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(4_194_304), "4,194,304");
         assert_eq!(unit_of(&kind::queue::RETENTION), " s");
-        assert_eq!(unit_of(&kind::queue::BATCH), "");
+        assert_eq!(unit_of(&kind::edge::BATCH), "");
     }
 }

@@ -4,6 +4,7 @@ use crate::terminal::{ERROR, HEADING, NAME, QUIET, WARNING, paint};
 use ifc_analyzer::Analysis;
 use ifc_graph::{Graph, Severity, UnitSort};
 use ifc_manifest::Kind;
+use ifc_manifest::kind::edge::Edge;
 use std::fmt::Write as _;
 
 /// The summary.
@@ -59,14 +60,11 @@ fn resources(graph: &Graph) -> Vec<String> {
 }
 
 fn units(graph: &Graph) -> Vec<String> {
-    [
-        UnitSort::Api,
-        UnitSort::Function,
-        UnitSort::Consumer,
-        UnitSort::Schedule,
-    ]
-    .into_iter()
-    .filter_map(|sort| {
+    let sorts = [UnitSort::Api, UnitSort::Function]
+        .into_iter()
+        .chain(Edge::ALL.map(UnitSort::Events))
+        .chain([UnitSort::Schedule]);
+    let described = sorts.filter_map(|sort| {
         let units: Vec<_> = graph
             .units
             .iter()
@@ -79,8 +77,8 @@ fn units(graph: &Graph) -> Vec<String> {
             (_, UnitSort::Api) => Some(format!("{text} ({})", counted(routes, "route"))),
             _ => Some(text),
         }
-    })
-    .collect()
+    });
+    described.collect()
 }
 
 /// "1 table", "2 tables".

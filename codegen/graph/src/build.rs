@@ -7,8 +7,8 @@ use crate::model::{
 };
 use crate::{Diagnostic, diagnostics::unreadable_declaration};
 use ifc_manifest::kind::SpecError;
+use ifc_manifest::kind::edge::EdgeSpec;
 use ifc_manifest::kind::http_api::{self, HttpApiSpec};
-use ifc_manifest::kind::queue::ConsumerSpec;
 use ifc_manifest::kind::schedule::ScheduleSpec;
 use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::{
@@ -167,16 +167,17 @@ fn add_handler(
             resource,
             edge,
             config,
-        } => (
-            UnitSort::Consumer,
-            Source::Events {
-                resource: ResourceId {
-                    kind: source_kind(edge).ok_or(SpecError { key: "edge" })?,
-                    name: resource.within(package),
-                },
-                spec: ConsumerSpec::decode(config)?,
-            },
-        ),
+        } => {
+            let spec = EdgeSpec::decode(edge, config)?;
+            let resource = ResourceId {
+                kind: spec.edge.source(),
+                name: resource.within(package),
+            };
+            (
+                UnitSort::Events(spec.edge),
+                Source::Events { resource, spec },
+            )
+        }
     };
     let name = descriptor.address.within(package);
     graph.units.push(Unit {
@@ -193,14 +194,6 @@ fn add_handler(
         source,
     });
     Ok(())
-}
-
-/// The kind of resource that an edge of this word comes from.
-pub(crate) fn source_kind(edge: &str) -> Option<Kind> {
-    match edge {
-        "consumer" => Some(Kind::Queue),
-        _ => None,
-    }
 }
 
 /// Puts every list into the order that its field promises. The place of a declaration comes last,

@@ -3,12 +3,14 @@
 #![allow(missing_docs)]
 
 use crate::{Diagnostic, Graph};
-use ifc_manifest::format::{Encoder, Value, decode};
+use ifc_manifest::format::Value;
 use ifc_manifest::kind::config::ConfigKnobs;
+use ifc_manifest::kind::edge::{ConsumerSpec, RetrySpec};
 use ifc_manifest::kind::http_api::HttpApiKnobs;
-use ifc_manifest::kind::queue::{ConsumerSpec, QueueSpec};
+use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::secret::SecretSpec;
 use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema, Scalar, TableKnobs};
+use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::kind::unit::UnitSpec;
 use ifc_manifest::{
     Address, ApplicationDescriptor, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor,
@@ -133,7 +135,7 @@ impl Fixture {
             ttl: None,
             version: None,
         };
-        encoded(|encoder| TableKnobs::DEFAULT.encode(&SCHEMA, encoder))
+        Value::written(|encoder| TableKnobs::DEFAULT.encode(&SCHEMA, encoder))
     }
 
     pub fn table(self, name: &str) -> Fixture {
@@ -153,17 +155,22 @@ impl Fixture {
             PACKAGE,
             Kind::Queue,
             name,
-            encoded(|encoder| spec.encode(encoder)),
+            Value::written(|encoder| spec.encode(encoder)),
         )
     }
 
+    pub fn topic(self, name: &str) -> Fixture {
+        let config = Value::written(|encoder| TopicSpec::DEFAULT.encode(encoder));
+        self.resource_of(PACKAGE, Kind::Topic, name, config)
+    }
+
     pub fn secret(self, name: &str) -> Fixture {
-        let config = encoded(|encoder| SecretSpec::DEFAULT.encode(encoder));
+        let config = Value::written(|encoder| SecretSpec::DEFAULT.encode(encoder));
         self.resource_of(PACKAGE, Kind::Secret, name, config)
     }
 
     pub fn config(self, name: &str, default: Option<&str>) -> Fixture {
-        let mut config = encoded(|encoder| ConfigKnobs::DEFAULT.encode(encoder));
+        let mut config = Value::written(|encoder| ConfigKnobs::DEFAULT.encode(encoder));
         if let Some(default) = default {
             insert(&mut config, "default", Value::Text(default.into()));
         }
@@ -171,7 +178,7 @@ impl Fixture {
     }
 
     pub fn api(self, name: &str) -> Fixture {
-        let config = encoded(|encoder| HttpApiKnobs::DEFAULT.encode(encoder));
+        let config = Value::written(|encoder| HttpApiKnobs::DEFAULT.encode(encoder));
         self.resource_of(PACKAGE, Kind::HttpApi, name, config)
     }
 
@@ -208,9 +215,21 @@ impl Fixture {
         let trigger = Trigger::Source {
             resource: Address::new(PACKAGE, queue),
             edge: "consumer".into(),
-            config: encoded(|encoder| ConsumerSpec::DEFAULT.encode(encoder)),
+            config: Value::written(|encoder| ConsumerSpec::DEFAULT.encode(encoder)),
         };
         self.handler(PACKAGE, name, trigger, Some(timeout))
+    }
+
+    pub fn subscriber(self, name: &str, topic: &str) -> Fixture {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, topic),
+            edge: "subscriber".into(),
+            config: Value::written(|encoder| {
+                ConsumerSpec::DEFAULT.encode(encoder);
+                RetrySpec::DEFAULT.encode(encoder);
+            }),
+        };
+        self.handler(PACKAGE, name, trigger, Some(60))
     }
 
     pub fn function(self, name: &str) -> Fixture {
@@ -246,24 +265,3 @@ fn insert(map: &mut Value, key: &str, value: Value) {
         entries.insert(key.into(), value);
     }
 }
-
-/// What the encoder writes for a record, read back: the way of every real declaration.
-fn encoded(write: impl Fn(&mut Encoder<BYTES>)) -> Value {
-    let mut encoder = Encoder::new();
-    encoder.map();
-    write(&mut encoder);
-    // The encoder insists on writing exactly what was counted, and this is not a constant: one
-    // byte string, taken out again below, fills the rest.
-    encoder.text(FILLER);
-    let length = BYTES - encoder.length() - 3 - 1;
-    let [high, low] = (length as u16).to_be_bytes();
-    encoder.raw(&[0x59, high, low]).raw(&vec![0; length]).end();
-    let mut value = decode(&encoder.into_bytes()).expect("what the encoder writes is readable");
-    if let Value::Map(entries) = &mut value {
-        entries.remove(FILLER);
-    }
-    value
-}
-
-const BYTES: usize = 4096;
-const FILLER: &str = "filler";

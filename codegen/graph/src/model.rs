@@ -2,11 +2,13 @@
 
 use ifc_manifest::kind::SpecError;
 use ifc_manifest::kind::config::ConfigSpec;
+use ifc_manifest::kind::edge::{Edge, EdgeSpec};
 use ifc_manifest::kind::http_api::HttpApiSpec;
-use ifc_manifest::kind::queue::{ConsumerSpec, QueueSpec};
+use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleSpec;
 use ifc_manifest::kind::secret::SecretSpec;
 use ifc_manifest::kind::table::TableSpec;
+use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::kind::unit::UnitSpec;
 use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan, Verb};
 use std::fmt;
@@ -69,6 +71,15 @@ pub struct Resource {
     pub span: SourceSpan,
 }
 
+impl Resource {
+    /// The name of its static, for sentences that say what to write.
+    pub(crate) fn static_name(&self) -> &str {
+        let path = self.path.as_deref();
+        path.and_then(|path| path.rsplit("::").next())
+            .unwrap_or(&self.id.name)
+    }
+}
+
 /// The knobs of a resource, by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spec {
@@ -76,6 +87,8 @@ pub enum Spec {
     HttpApi(HttpApiSpec),
     /// Of a queue.
     Queue(QueueSpec),
+    /// Of a topic.
+    Topic(TopicSpec),
     /// Of a table.
     Table(TableSpec),
     /// Of a secret.
@@ -95,6 +108,7 @@ impl Spec {
         match resource.kind {
             Kind::HttpApi => HttpApiSpec::decode(config).map(Spec::HttpApi),
             Kind::Queue => QueueSpec::decode(config).map(Spec::Queue),
+            Kind::Topic => TopicSpec::decode(config).map(Spec::Topic),
             Kind::Table => TableSpec::decode(config).map(Spec::Table),
             Kind::Secret => SecretSpec::decode(config).map(Spec::Secret),
             Kind::Config => ConfigSpec::decode(config).map(Spec::Config),
@@ -108,8 +122,8 @@ impl Spec {
 pub enum UnitSort {
     /// Serves the routes of one API.
     Api,
-    /// Consumes the events of one resource.
-    Consumer,
+    /// Takes the events of one resource.
+    Events(Edge),
     /// Is invoked by its callers.
     Function,
     /// Is invoked by the clock.
@@ -121,7 +135,7 @@ impl UnitSort {
     pub const fn as_str(self) -> &'static str {
         match self {
             UnitSort::Api => "api",
-            UnitSort::Consumer => "consumer",
+            UnitSort::Events(edge) => edge.as_str(),
             UnitSort::Function => "function",
             UnitSort::Schedule => "schedule",
         }
@@ -189,8 +203,8 @@ pub enum Source {
     Events {
         /// The resource.
         resource: ResourceId,
-        /// The edge's knobs.
-        spec: ConsumerSpec,
+        /// The edge and its knobs.
+        spec: EdgeSpec,
     },
 }
 

@@ -113,6 +113,20 @@ pub fn consumer(arguments: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
+/// Makes an async function a subscriber of a topic:
+/// `#[subscriber(ORDER_EVENTS, filter = attribute("kind").any_of(&["placed"]))]`.
+///
+/// Its parameters and what it returns are those of a `#[consumer]`. A topic may have any number of
+/// subscribers, each with a queue of its own. Knobs: `filter`, `max_attempts`,
+/// `backoff = (min, max)`, `batch`, `max_wait`, `max_concurrency`, and those of a unit: `name`,
+/// `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+#[proc_macro_attribute]
+pub fn subscriber(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, |arguments, item| {
+        handler::source("subscriber", "Subscribable", arguments, item)
+    })
+}
+
 /// Runs an async function by the clock: `#[schedule("0 3 * * *", tz = "Europe/Rome")]` or
 /// `#[schedule(every = minutes(5))]`.
 ///

@@ -45,6 +45,38 @@ impl NameError {
     }
 }
 
+/// Whether `key` can be the key of an attribute: 1 to 64 bytes of `a-z 0-9 _ . -`.
+pub const fn is_attribute_key(key: &str) -> bool {
+    let bytes = key.as_bytes();
+    if bytes.is_empty() || bytes.len() > crate::size::ATTRIBUTE_KEY_BYTES_MAX {
+        return false;
+    }
+    let mut at = 0;
+    while at < bytes.len() {
+        if !matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-') {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Whether two texts are equal, in const evaluation.
+pub const fn equal(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < one.len() {
+        if one[at] != other[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
 /// Checks `[a-z][a-z0-9-]*`, no `--`, no trailing `-`, at most `bytes_max` bytes.
 pub const fn check(name: &str, bytes_max: usize) -> Result<(), NameError> {
     let bytes = name.as_bytes();

@@ -2,7 +2,8 @@
 //! entry points for a fuzzer that runs as long as it likes.
 
 use ifc_manifest::format::{DESCRIPTOR_MAGIC, Encoder, decode, records};
-use ifc_manifest::kind::queue::{ConsumerSpec, QueueSpec};
+use ifc_manifest::kind::edge::ConsumerSpec;
+use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::{Descriptor, cron};
 

@@ -17,17 +17,22 @@ pub struct Clause {
     pub waits: Duration,
     /// When it has to be tried, in seconds since the epoch; any time will do when `None`.
     pub start: Option<u64>,
+    /// Whether it takes the provider down and up again.
+    pub outage: bool,
     pub(crate) prove: fn(Trial) -> BoxFuture<'static, ()>,
 }
 
-/// Declares a clause: section, id, promise, function; optionally `waits = seconds` and
-/// `start = epoch seconds`.
+/// Declares a clause: section, id, promise, function; optionally `waits = seconds`,
+/// `start = epoch seconds` and `outage = true`.
 macro_rules! clause {
     (@set $clause:ident waits $seconds:expr) => {
         $clause.waits = std::time::Duration::from_secs($seconds);
     };
     (@set $clause:ident start $seconds:expr) => {
         $clause.start = Some($seconds);
+    };
+    (@set $clause:ident outage $needed:expr) => {
+        $clause.outage = $needed;
     };
     ($section:literal, $id:literal, $promise:literal, $prove:path $(, $need:ident = $value:expr)*) => {{
         #[allow(unused_mut, reason = "a clause without needs is not changed")]
@@ -37,6 +42,7 @@ macro_rules! clause {
             promise: $promise,
             waits: std::time::Duration::ZERO,
             start: None,
+            outage: false,
             prove: |trial| Box::pin($prove(trial)),
         };
         $(clause!(@set clause $need $value);)*
@@ -52,6 +58,7 @@ pub fn clauses() -> Vec<Clause> {
         crate::function::clauses(),
         crate::queue::clauses(),
         crate::table::clauses(),
+        crate::topic::clauses(),
         crate::schedule::clauses(),
         crate::secret::clauses(),
         crate::config::clauses(),

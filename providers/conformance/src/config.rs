@@ -26,6 +26,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "config-stage",
             "the stage's value goes before the default",
             stage,
+            outage = true,
             waits = 1
         ),
         clause!(

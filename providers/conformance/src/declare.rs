@@ -2,13 +2,15 @@
 //! the kinds' own encoding.
 
 use crate::script;
-use ifc_manifest::format::{Encoder, Value, decode};
+use ifc_manifest::format::Value;
 use ifc_manifest::kind::config::ConfigKnobs;
+use ifc_manifest::kind::edge::{ConsumerSpec, Edge, RetrySpec};
 use ifc_manifest::kind::http_api::HttpApiKnobs;
-use ifc_manifest::kind::queue::{ConsumerSpec, QueueSpec};
+use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleKnobs;
 use ifc_manifest::kind::secret::SecretSpec;
 use ifc_manifest::kind::table::{ItemSchema, TableKnobs};
+use ifc_manifest::kind::topic::{FilterKnobs, TopicSpec};
 use ifc_manifest::kind::unit::UnitSpec;
 use ifc_manifest::{Address, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Trigger};
 use ifc_runtime::application::Handler;
@@ -19,12 +21,6 @@ use std::time::Duration;
 
 /// The package of every application of the suite.
 const PACKAGE: &str = "conformance";
-
-/// Room for one encoded configuration.
-const ENCODED_BYTES: usize = 4_096;
-
-/// A key that fills the room; removed again after decoding.
-const PADDING: &str = "padding";
 
 /// The resource or function of this name.
 pub(crate) fn target(name: &str) -> Target<'_> {
@@ -47,7 +43,7 @@ impl Declarations {
     }
 
     pub(crate) fn table(self, name: &str, schema: &ItemSchema) -> Declarations {
-        let config = configuration(|encoder| TableKnobs::DEFAULT.encode(schema, encoder));
+        let config = Value::written(|encoder| TableKnobs::DEFAULT.encode(schema, encoder));
         self.resource(Kind::Table, name, config)
     }
 
@@ -59,11 +55,11 @@ impl Declarations {
         consumer: ConsumerSpec,
         timeout: Duration,
     ) -> Declarations {
-        let config = configuration(|encoder| spec.encode(encoder));
+        let config = Value::written(|encoder| spec.encode(encoder));
         let trigger = Trigger::Source {
             resource: Address::new(PACKAGE, name),
             edge: "consumer".to_owned(),
-            config: configuration(|encoder| consumer.encode(encoder)),
+            config: Value::written(|encoder| consumer.encode(encoder)),
         };
         let unit = Some(UnitSpec::new(timeout));
         self.resource(Kind::Queue, name, config).handler(
@@ -74,29 +70,57 @@ impl Declarations {
         )
     }
 
+    pub(crate) fn topic(self, name: &str, spec: TopicSpec) -> Declarations {
+        let config = Value::written(|encoder| spec.encode(encoder));
+        self.resource(Kind::Topic, name, config)
+    }
+
+    /// A subscriber of a topic, which is the unit of this name.
+    pub(crate) fn subscriber(
+        self,
+        name: &str,
+        topic: &str,
+        filter: Option<FilterKnobs>,
+        retry: RetrySpec,
+    ) -> Declarations {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, topic),
+            edge: Edge::Subscriber.as_str().to_owned(),
+            config: Value::written(|encoder| {
+                ConsumerSpec::DEFAULT.encode(encoder);
+                retry.encode(encoder);
+                if let Some(filter) = filter {
+                    filter.encode(encoder);
+                }
+            }),
+        };
+        let unit = Some(UnitSpec::new(Duration::from_secs(60)));
+        self.handler(name, trigger, unit, Thunk::Event(script::on_events))
+    }
+
     pub(crate) fn function(self, name: &str, timeout: Duration) -> Declarations {
         let unit = Some(UnitSpec::new(timeout));
         self.handler(name, Trigger::Call, unit, Thunk::Call(script::on_call))
     }
 
     pub(crate) fn schedule(self, name: &str, knobs: ScheduleKnobs) -> Declarations {
-        let trigger = Trigger::Schedule(configuration(|encoder| knobs.encode(encoder)));
+        let trigger = Trigger::Schedule(Value::written(|encoder| knobs.encode(encoder)));
         let unit = Some(UnitSpec::new(Duration::from_secs(60)));
         self.handler(name, trigger, unit, Thunk::Event(script::on_events))
     }
 
     pub(crate) fn secret(self, name: &str, spec: SecretSpec) -> Declarations {
-        let config = configuration(|encoder| spec.encode(encoder));
+        let config = Value::written(|encoder| spec.encode(encoder));
         self.resource(Kind::Secret, name, config)
     }
 
     pub(crate) fn config(self, name: &str, knobs: ConfigKnobs) -> Declarations {
-        let config = configuration(|encoder| knobs.encode(encoder));
+        let config = Value::written(|encoder| knobs.encode(encoder));
         self.resource(Kind::Config, name, config)
     }
 
     pub(crate) fn http_api(self, name: &str, knobs: HttpApiKnobs) -> Declarations {
-        let config = configuration(|encoder| knobs.encode(encoder));
+        let config = Value::written(|encoder| knobs.encode(encoder));
         self.resource(Kind::HttpApi, name, config)
     }
 
@@ -156,29 +180,6 @@ fn span() -> SourceSpan {
         line: 1,
         column: 1,
         length: 1,
-    }
-}
-
-/// What `encode` writes, read back. The encoder wants to know its length in const evaluation, and
-/// here is none, so the room that is left is filled with an entry of our own.
-fn configuration(encode: impl FnOnce(&mut Encoder<ENCODED_BYTES>)) -> Value {
-    let mut encoder = Encoder::new();
-    encoder.map();
-    encode(&mut encoder);
-    // Around the padding: the key's head and text, a head of three bytes, the end of the map.
-    let overhead = 1 + PADDING.len() + 3 + 1;
-    let room = ENCODED_BYTES - encoder.length() - overhead;
-    assert!(
-        room > 0xff,
-        "the padding's head has three bytes from 256 on"
-    );
-    encoder.text_entry(PADDING, &" ".repeat(room)).end();
-    match decode(&encoder.into_bytes()).expect("what the encoder writes can be decoded") {
-        Value::Map(mut entries) => {
-            entries.remove(PADDING);
-            Value::Map(entries)
-        }
-        other => panic!("a configuration is a map, not {other:?}"),
     }
 }
 

@@ -80,6 +80,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "function-async-durable",
             "an accepted asynchronous invocation outlives an outage",
             async_durable,
+            outage = true,
             waits = 1
         ),
         clause!(

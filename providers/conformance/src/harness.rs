@@ -22,6 +22,11 @@ pub trait Harness: Send + Sync {
         4
     }
 
+    /// Why nothing here outlives an outage; `None` when it must.
+    fn forgets(&self) -> Option<String> {
+        None
+    }
+
     /// The clauses that are not tried, and why.
     fn exemptions(&self) -> Vec<Exemption> {
         Vec::new()
@@ -82,7 +87,7 @@ pub trait Stage: Send + Sync {
     /// and nothing is reported back. Returns how many events were taken.
     fn take_and_die<'a>(&'a mut self, unit: &'a str) -> BoxFuture<'a, Result<usize, Failure>>;
 
-    /// The dead letters of an edge: of a queue, of the schedule or function named so.
+    /// The dead letters of an edge: of a queue, or of the unit named so.
     fn dead_letters<'a>(
         &'a self,
         source: &'a str,

@@ -25,6 +25,7 @@ mod queue;
 mod schedule;
 mod secret;
 mod table;
+mod topic;
 
 mod clause;
 

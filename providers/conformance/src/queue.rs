@@ -7,7 +7,8 @@ use crate::clause::{Clause, clause};
 use crate::declare::{Declarations, target};
 use crate::script::Behaviour;
 use crate::trial::{Running, Trial, payload, seconds_between};
-use ifc_manifest::kind::queue::{ConsumerSpec, QueueSpec, RetrySpec};
+use ifc_manifest::kind::edge::{ConsumerSpec, RetrySpec};
+use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::size::ASYNC_BODY_BYTES_MAX;
 use ifc_runtime::queue::OutgoingMessage;
 use ifc_runtime::{Delivery, Outcome, TraceContext};
@@ -94,6 +95,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "queue-durable",
             "a message that was accepted outlives an outage",
             durable,
+            outage = true,
             waits = 1
         ),
         clause!(
@@ -101,6 +103,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "queue-retention",
             "a message that nobody consumed is dropped after its retention",
             retention,
+            outage = true,
             waits = 7_200
         ),
         clause!(

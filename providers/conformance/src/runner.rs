@@ -44,7 +44,7 @@ async fn try_clauses(harness: Arc<dyn Harness>, clauses: Vec<Clause>) -> Report 
     let trials: Vec<_> = clauses
         .into_iter()
         .map(|clause| {
-            let exemption = exemption(&clause, &exemptions, harness.time());
+            let exemption = exemption(&clause, &exemptions, &*harness);
             let (harness, places) = (Arc::clone(&harness), Arc::clone(&places));
             let verdict = tokio::spawn(async move {
                 match exemption {
@@ -73,7 +73,7 @@ async fn try_clauses(harness: Arc<dyn Harness>, clauses: Vec<Clause>) -> Report 
 }
 
 async fn try_clause(harness: Arc<dyn Harness>, clause: Clause) -> Verdict {
-    let trial = Trial::new(harness, clause.start);
+    let trial = Trial::new(harness, &clause);
     match tokio::spawn((clause.prove)(trial)).await {
         Ok(()) => Verdict::Pass,
         Err(error) if error.is_panic() => {
@@ -89,14 +89,19 @@ async fn try_clause(harness: Arc<dyn Harness>, clause: Clause) -> Verdict {
 }
 
 /// Why a clause is not tried.
-fn exemption(clause: &Clause, exemptions: &[Exemption], time: Time) -> Option<String> {
+fn exemption(clause: &Clause, exemptions: &[Exemption], harness: &dyn Harness) -> Option<String> {
     if let Some(exemption) = exemptions
         .iter()
         .find(|exemption| covers(exemption, clause))
     {
         return Some(exemption.reason.clone());
     }
-    match time {
+    if clause.outage
+        && let Some(reason) = harness.forgets()
+    {
+        return Some(reason);
+    }
+    match harness.time() {
         Time::Virtual => None,
         Time::Real { .. } if clause.start.is_some() => {
             Some("it needs a certain date, and the provider's clock is real".to_owned())

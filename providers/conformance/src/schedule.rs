@@ -88,6 +88,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "schedule-no-catch-up",
             "what fell into an outage does not fire afterwards",
             no_catch_up,
+            outage = true,
             start = at(2026, 1, 15, 12, 0)
         ),
     ]

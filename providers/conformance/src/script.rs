@@ -3,7 +3,7 @@
 //! A handler is a plain function, so it finds its script by a number that the event carries in its
 //! body: `{"script": 7, …}`. The suite writes every body itself.
 
-use ifc_runtime::{BoxFuture, Delivery, HandlerError, Outcome, Provider};
+use ifc_runtime::{BoxFuture, Delivery, HandlerError, Invocation, Outcome, Provider};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     pub(crate) at: SystemTime,
     /// How many events the invocation was handed.
     pub(crate) batch: usize,
+    /// Which unit the handler ran in.
+    pub(crate) unit: String,
 }
 
 type OnEvent = Box<dyn Fn(&Delivery) -> Behaviour + Send + Sync>;
@@ -134,10 +136,12 @@ impl Script {
             .and_then(Weak::upgrade)
             .map(|provider| provider.now());
         let at = now.unwrap_or(SystemTime::UNIX_EPOCH);
+        let invocation = Invocation::current();
         state.seen.push(Seen {
             delivery,
             at,
             batch,
+            unit: invocation.map_or_else(String::new, |running| running.unit.to_string()),
         });
         behaviour
     }

@@ -47,6 +47,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "secret-durable",
             "a value outlives an outage",
             durable,
+            outage = true,
             waits = 1
         ),
         clause!(

@@ -93,6 +93,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "table-durable",
             "what was acknowledged outlives an outage",
             durable,
+            outage = true,
             waits = 1
         ),
         clause!(

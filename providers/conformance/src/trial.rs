@@ -1,5 +1,6 @@
 //! One clause being tried: brings its application up and gives the clause short ways to drive it.
 
+use crate::clause::Clause;
 use crate::declare::Declarations;
 use crate::script::{Script, Seen};
 use crate::{Failure, Harness, Stage};
@@ -17,15 +18,18 @@ const START: u64 = 1_768_478_400;
 /// One clause being tried.
 pub(crate) struct Trial {
     harness: Arc<dyn Harness>,
+    /// Whether the clause says that it has one.
+    outage: bool,
     start: SystemTime,
     script: Arc<Script>,
 }
 
 impl Trial {
-    pub(crate) fn new(harness: Arc<dyn Harness>, start: Option<u64>) -> Trial {
-        let since_epoch = Duration::from_secs(start.unwrap_or(START));
+    pub(crate) fn new(harness: Arc<dyn Harness>, clause: &Clause) -> Trial {
+        let since_epoch = Duration::from_secs(clause.start.unwrap_or(START));
         Trial {
             harness,
+            outage: clause.outage,
             start: SystemTime::UNIX_EPOCH + since_epoch,
             script: Script::new(),
         }
@@ -93,6 +97,7 @@ impl Running {
     }
 
     pub(crate) async fn outage(&mut self, seconds: u64) {
+        assert!(self.trial.outage, "the clause does not say `outage = true`");
         self.provider = None;
         let down = Duration::from_secs(seconds);
         succeed("outage", self.stage.outage(down).await);

@@ -5,6 +5,7 @@ pub use crate::function::{CallOptions, FunctionReply, argument, invoke, invoke_a
 pub use crate::queue::{Consumable, ConsumerOptions};
 pub use crate::schedule::ScheduleOptions;
 pub use crate::table::{TtlAttribute, VersionAttribute};
+pub use crate::topic::{Subscribable, SubscriberOptions};
 pub use ifc_manifest::format::{Encoder, Header, Record};
 pub use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema};
 pub use ifc_runtime::handler::{HandlerEntry, Thunk};

@@ -1,7 +1,8 @@
 //! Config: a typed value resolved at deploy.
 
 use crate::Undeclared;
-use ifc_manifest::format::Encoder;
+use crate::declaration::declaration;
+use ifc_manifest::Kind;
 use ifc_manifest::kind::config::{ConfigKnobs, READ};
 use ifc_manifest::name;
 use ifc_runtime::{Environment, Error, ErrorKind, Operation, Resource, grant};
@@ -53,20 +54,7 @@ impl<T, R> Config<T, R> {
         self
     }
 
-    #[doc(hidden)]
-    pub const fn __ifc_name(&self) -> &'static str {
-        self.name
-    }
-
-    #[doc(hidden)]
-    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
-        encoder
-            .text_entry("kind", "config")
-            .text_entry("name", self.name)
-            .map_entry("config");
-        self.knobs.encode(encoder);
-        encoder.end();
-    }
+    declaration!(Kind::Config, knobs);
 }
 
 struct ReadOperation;

@@ -1,8 +1,9 @@
 //! HttpApi: routes behind one entry point.
 
 use crate::Undeclared;
+use crate::declaration::declaration;
 use crate::unit::unit_knobs;
-use ifc_manifest::format::Encoder;
+use ifc_manifest::Kind;
 use ifc_manifest::kind::http_api::{CORS_MAX_AGE, CORS_ORIGINS, CorsKnobs, HttpApiKnobs};
 use ifc_manifest::kind::unit::TIMEOUT_HTTP;
 use ifc_manifest::name;
@@ -61,20 +62,7 @@ impl<R> HttpApi<R> {
 
     unit_knobs!(TIMEOUT_HTTP, knobs.unit);
 
-    #[doc(hidden)]
-    pub const fn __ifc_name(&self) -> &'static str {
-        self.name
-    }
-
-    #[doc(hidden)]
-    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
-        encoder
-            .text_entry("kind", "http-api")
-            .text_entry("name", self.name)
-            .map_entry("config");
-        self.knobs.encode(encoder);
-        encoder.end();
-    }
+    declaration!(Kind::HttpApi, knobs);
 }
 
 /// Which cross-origin requests browsers may make.

@@ -42,15 +42,19 @@
 //! This crate knows nothing of plans, state or deployment.
 
 mod config;
+mod declaration;
 mod durations;
+mod edge;
 mod event;
 mod function;
 mod http_api;
+mod message;
 mod queue;
 mod schedule;
 mod secret;
 mod state;
 mod table;
+mod topic;
 mod unit;
 
 pub mod prelude;
@@ -65,7 +69,8 @@ pub use durations::{days, hours, minutes, seconds};
 pub use event::{Batch, Event};
 pub use http_api::{Cors, HttpApi};
 pub use ifc_macros::{
-    Item, consumer, delete, function, get, main, patch, post, put, resource, schedule, test,
+    Item, consumer, delete, function, get, main, patch, post, put, resource, schedule, subscriber,
+    test,
 };
 pub use ifc_manifest::kind::Retention;
 pub use ifc_manifest::kind::secret::Charset;
@@ -82,6 +87,7 @@ pub use table::{
     Attribute, BatchGet, Condition, Cursor, Delete, Get, Index, IndexAttribute, IntoAttribute,
     Item, KeyAttribute, KeyOf, NoSortKey, Page, Put, Query, SortAttribute, Table, Update,
 };
+pub use topic::{AttributeTest, Filter, Publication, Topic, attribute};
 
 /// The tag of a value that was not declared with `#[resource]`.
 pub enum Undeclared {}

@@ -5,7 +5,7 @@ pub use crate::axum::http::{HeaderMap, StatusCode};
 pub use crate::axum::response::IntoResponse;
 pub use crate::{
     Batch, Config, Cors, Event, HandlerError, HttpApi, Item, Outcome, Provide, Queue, Resource,
-    Result, Secret, State, Table, consumer, days, delete, function, get, hours, minutes, patch,
-    post, put, resource, schedule, seconds,
+    Result, Secret, State, Table, Topic, attribute, consumer, days, delete, function, get, hours,
+    minutes, patch, post, put, resource, schedule, seconds, subscriber,
 };
 pub use serde::{Deserialize, Serialize};

@@ -1,22 +1,23 @@
 //! Queue: messages with exactly one consumer.
 
 use crate::Undeclared;
+use crate::declaration::declaration;
+use crate::edge::consumer_knobs;
+use crate::message::{self, Checked, Envelope};
 use crate::unit::unit_knobs;
+use ifc_manifest::Kind;
 use ifc_manifest::format::Encoder;
-use ifc_manifest::kind::queue::{
-    self, BACKOFF, BATCH, ConsumerSpec, DELAY, LEASE, MAX_ATTEMPTS, MAX_CONCURRENCY, MAX_WAIT,
-    QueueSpec, RETENTION, SEND, SEND_BATCH_MAX,
-};
+use ifc_manifest::kind::edge::{BACKOFF, ConsumerSpec, MAX_ATTEMPTS};
+use ifc_manifest::kind::queue::{DELAY, LEASE, QueueSpec, RETENTION, SEND, SEND_BATCH_MAX};
 use ifc_manifest::kind::unit::{TIMEOUT_ASYNC, TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::name;
 use ifc_manifest::size;
 use ifc_runtime::queue::{OutgoingMessage, Sent};
 use ifc_runtime::{
-    BoxFuture, Environment, Error, ErrorKind, Grant, Invocation, Operation, Resource, grant,
+    BoxFuture, Environment, Error, ErrorKind, Grant, Invocation, Operation, Resource, Target, grant,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -121,20 +122,7 @@ impl<T, R> Queue<T, R> {
         self
     }
 
-    #[doc(hidden)]
-    pub const fn __ifc_name(&self) -> &'static str {
-        self.name
-    }
-
-    #[doc(hidden)]
-    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
-        encoder
-            .text_entry("kind", "queue")
-            .text_entry("name", self.name)
-            .map_entry("config");
-        self.spec.encode(encoder);
-        encoder.end();
-    }
+    declaration!(Kind::Queue, spec);
 }
 
 struct SendOperation;
@@ -160,10 +148,7 @@ impl<T: Serialize, R> Queue<T, R> {
         Outgoing {
             grant: grant::<R, SendOperation>(),
             fifo: self.spec.fifo,
-            body: encode(message),
-            id: None,
-            attributes: BTreeMap::new(),
-            group: None,
+            envelope: Envelope::new(message),
             delay: Duration::ZERO,
         }
     }
@@ -188,21 +173,12 @@ impl<T: Serialize, R> Queue<T, R> {
     }
 }
 
-fn encode(message: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(message).map_err(|error| {
-        Error::new(ErrorKind::Invalid, "the message has no JSON form").caused_by(error)
-    })
-}
-
 /// A message about to be sent; awaiting it sends.
 #[must_use = "the message is sent when this is awaited"]
 pub struct Outgoing {
     grant: &'static Grant,
     fifo: bool,
-    body: Result<Vec<u8>, Error>,
-    id: Option<String>,
-    attributes: BTreeMap<String, String>,
-    group: Option<String>,
+    envelope: Envelope,
     delay: Duration,
 }
 
@@ -215,21 +191,21 @@ impl Outgoing {
 
     /// The group whose order a fifo queue keeps: at most 128 ASCII characters.
     pub fn group(mut self, group: impl Into<String>) -> Outgoing {
-        self.group = Some(group.into());
+        self.envelope.group = Some(group.into());
         self
     }
 
     /// The event's id, by which a consumer can tell that it has seen it: at most 128 ASCII
     /// characters. Made by the provider when not given. It does not suppress duplicates.
     pub fn id(mut self, id: impl Into<String>) -> Outgoing {
-        self.id = Some(id.into());
+        self.envelope.id = Some(id.into());
         self
     }
 
     /// Attaches an attribute: at most 10, keys of at most 64 of `a-z 0-9 _ . -`, values of at most
     /// 1,024 bytes, together 8 KiB.
     pub fn attribute(mut self, key: impl Into<String>, value: impl Into<String>) -> Outgoing {
-        self.attributes.insert(key.into(), value.into());
+        self.envelope.attributes.insert(key.into(), value.into());
         self
     }
 
@@ -278,13 +254,7 @@ impl Outgoing {
             .map(|refused| match refused {
                 Some(error) => Err(error),
                 None => sent.next().map_or_else(
-                    || {
-                        Err(Error::new(
-                            ErrorKind::Malformed,
-                            "the provider gave no result for a message",
-                        )
-                        .on(target, SEND))
-                    },
+                    || Err(Outgoing::no_result(target)),
                     |result| result.map(|Sent { id }| id),
                 ),
             })
@@ -293,116 +263,43 @@ impl Outgoing {
 
     /// The message, or why the contract does not allow it.
     fn checked(self) -> Result<OutgoingMessage, Error> {
-        let body = self.body?;
-        let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
-        if body.len() > size::ASYNC_BODY_BYTES_MAX {
-            return Err(too_large(
-                "the body",
-                body.len(),
-                size::ASYNC_BODY_BYTES_MAX,
-            ));
-        }
         if !self.delay.is_zero() {
             if self.fifo {
-                return invalid("a fifo queue delivers in order, so a message cannot be delayed: use a standard queue, or a schedule".into());
+                let message = "a fifo queue delivers in order, so a message cannot be delayed: use a standard queue, or a schedule";
+                return Err(Error::new(ErrorKind::Invalid, message));
             }
             if self.delay > Duration::from_secs(DELAY.max) {
-                return invalid(format!(
-                    "a delay of {} s: {}",
-                    self.delay.as_secs(),
-                    DELAY.message
-                ));
-            }
-            if body.len() > size::DELAYED_BODY_BYTES_MAX {
-                return Err(too_large(
-                    "the body of a delayed message",
-                    body.len(),
-                    size::DELAYED_BODY_BYTES_MAX,
-                ));
+                let message = format!("a delay of {} s: {}", self.delay.as_secs(), DELAY.message);
+                return Err(Error::new(ErrorKind::Invalid, message));
             }
         }
-        match (&self.group, self.fifo) {
-            (None, true) => {
-                return invalid("a fifo queue needs a group: `.send(&m).group(\"…\")`".into());
-            }
-            (Some(_), false) => {
-                return invalid("a standard queue has no groups: declare it with `.fifo()`".into());
-            }
-            _ => {}
-        }
-        for (what, text) in [("id", &self.id), ("group", &self.group)] {
-            if let Some(text) = text
-                && (text.is_empty()
-                    || text.len() > queue::ID_BYTES_MAX
-                    || !text.bytes().all(|b| b.is_ascii_graphic()))
-            {
-                return invalid(format!(
-                    "the {what} `{text}` is not 1 to {} visible ASCII characters",
-                    queue::ID_BYTES_MAX
-                ));
-            }
-        }
-        check_attributes(&self.attributes)?;
-        Ok(OutgoingMessage {
-            id: self.id,
+        let Checked {
+            id,
             body,
-            attributes: self.attributes,
-            group: self.group,
+            attributes,
+            group,
+        } = self.envelope.checked(self.fifo, "queue")?;
+        if !self.delay.is_zero() && body.len() > size::DELAYED_BODY_BYTES_MAX {
+            return Err(message::too_large(
+                "the body of a delayed message",
+                body.len(),
+                size::DELAYED_BODY_BYTES_MAX,
+            ));
+        }
+        Ok(OutgoingMessage {
+            id,
+            body,
+            attributes,
+            group,
             delay: self.delay,
             trace: Invocation::trace(),
         })
     }
-}
 
-fn too_large(what: &str, bytes: usize, limit: usize) -> Error {
-    Error::new(
-        ErrorKind::TooLarge,
-        format!(
-            "{what} has {bytes} bytes, the limit is {limit}: put it into a bucket and send its key"
-        ),
-    )
-}
-
-fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Error> {
-    if attributes.len() > size::ATTRIBUTES_MAX {
-        let message = format!(
-            "{} attributes, the limit is {}",
-            attributes.len(),
-            size::ATTRIBUTES_MAX
-        );
-        return Err(Error::new(ErrorKind::TooLarge, message));
+    fn no_result(target: Target<'_>) -> Error {
+        let message = "the provider gave no result for a message";
+        Error::new(ErrorKind::Malformed, message).on(target, SEND)
     }
-    let mut total = 0;
-    for (key, value) in attributes {
-        let valid = !key.is_empty()
-            && key.len() <= size::ATTRIBUTE_KEY_BYTES_MAX
-            && key
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-'));
-        if !valid {
-            let message = format!(
-                "the attribute key `{key}` is not 1 to {} of a-z 0-9 _ . -",
-                size::ATTRIBUTE_KEY_BYTES_MAX
-            );
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
-        if value.len() > size::ATTRIBUTE_VALUE_BYTES_MAX {
-            return Err(too_large(
-                &format!("the attribute `{key}`"),
-                value.len(),
-                size::ATTRIBUTE_VALUE_BYTES_MAX,
-            ));
-        }
-        total += key.len() + value.len();
-    }
-    if total > size::ATTRIBUTES_BYTES_MAX {
-        return Err(too_large(
-            "all attributes together",
-            total,
-            size::ATTRIBUTES_BYTES_MAX,
-        ));
-    }
-    Ok(())
 }
 
 impl IntoFuture for Outgoing {
@@ -413,13 +310,8 @@ impl IntoFuture for Outgoing {
         Box::pin(async move {
             let target = self.grant.target();
             let mut results = Outgoing::all(vec![self]).await?;
-            results.pop().unwrap_or_else(|| {
-                Err(Error::new(
-                    ErrorKind::Malformed,
-                    "the provider gave no result for a message",
-                )
-                .on(target, SEND))
-            })
+            let result = results.pop();
+            result.unwrap_or_else(|| Err(Outgoing::no_result(target)))
         })
     }
 }
@@ -452,36 +344,7 @@ pub struct ConsumerOptions {
 
 impl ConsumerOptions {
     unit_knobs!(TIMEOUT_ASYNC, unit);
-
-    /// Most messages handed to one invocation, 1 to 10. Default 1. A hint: fewer may come.
-    ///
-    /// # Panics
-    /// Outside the range; in a constant that is a compile error.
-    #[track_caller]
-    pub const fn batch(mut self, messages: u32) -> Self {
-        self.consumer.batch = BATCH.number(messages as u64) as u32;
-        self
-    }
-
-    /// How long a batch may wait to fill, at most 5 s. Default 0. Only AWS waits.
-    ///
-    /// # Panics
-    /// Outside the range; in a constant that is a compile error.
-    #[track_caller]
-    pub const fn max_wait(mut self, wait: Duration) -> Self {
-        self.consumer.max_wait = MAX_WAIT.duration(wait);
-        self
-    }
-
-    /// Invocations at a time, 2 to 1,000. Default 100.
-    ///
-    /// # Panics
-    /// Outside the range; in a constant that is a compile error.
-    #[track_caller]
-    pub const fn max_concurrency(mut self, invocations: u32) -> Self {
-        self.consumer.max_concurrency = MAX_CONCURRENCY.number(invocations as u64) as u32;
-        self
-    }
+    consumer_knobs!(consumer);
 
     /// Writes the edge's knobs, closes the trigger and writes the unit.
     #[doc(hidden)]

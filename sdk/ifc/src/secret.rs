@@ -1,7 +1,8 @@
 //! Secret: a value that is never printed.
 
 use crate::Undeclared;
-use ifc_manifest::format::Encoder;
+use crate::declaration::declaration;
+use ifc_manifest::Kind;
 use ifc_manifest::kind::Retention;
 use ifc_manifest::kind::secret::{Charset, GENERATED_LENGTH, READ, SecretSpec};
 use ifc_manifest::name;
@@ -58,20 +59,7 @@ impl<R> Secret<R> {
         self
     }
 
-    #[doc(hidden)]
-    pub const fn __ifc_name(&self) -> &'static str {
-        self.name
-    }
-
-    #[doc(hidden)]
-    pub const fn __ifc_encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
-        encoder
-            .text_entry("kind", "secret")
-            .text_entry("name", self.name)
-            .map_entry("config");
-        self.spec.encode(encoder);
-        encoder.end();
-    }
+    declaration!(Kind::Secret, spec);
 }
 
 struct ReadOperation;

@@ -2,6 +2,7 @@
 
 use crate::handler::{self, HandlerEntry, Thunk};
 use ifc_manifest::format::{RawRecord, records};
+use ifc_manifest::kind::edge::Edge;
 use ifc_manifest::kind::http_api::{self, HttpApiSpec};
 use ifc_manifest::{
     Address, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Trigger,
@@ -188,7 +189,10 @@ impl Application {
                 }
                 Trigger::Source { resource, edge, .. } => {
                     claim("unit".into(), self.name_of(&descriptor.address), span);
-                    claim(format!("{edge} of"), self.name_of(resource), span);
+                    // Other sources have any number of handlers.
+                    if edge == Edge::Consumer.as_str() {
+                        claim(format!("{edge} of"), self.name_of(resource), span);
+                    }
                 }
                 Trigger::Call | Trigger::Schedule(_) => {
                     claim("unit".into(), self.name_of(&descriptor.address), span);

@@ -7,8 +7,9 @@ use crate::function::FunctionOperations;
 use crate::queue::{OutgoingMessage, QueueOperations, Sent};
 use crate::secret::{SecretOperations, SecretValue};
 use crate::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use crate::topic::{TopicMessage, TopicOperations};
 use crate::{BoxFuture, Error, Provider, Target, TraceContext};
-use ifc_manifest::kind::{config, function, queue, secret, table};
+use ifc_manifest::kind::{config, function, queue, secret, table, topic};
 use ifc_manifest::{Kind, Verb};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -53,6 +54,18 @@ impl<I: Interceptor> QueueOperations for Intercepted<I> {
         let operation = self.inner.send(target, messages);
         self.interceptor
             .around(target, Kind::Queue, queue::SEND, operation)
+    }
+}
+
+impl<I: Interceptor> TopicOperations for Intercepted<I> {
+    fn publish<'a>(
+        &'a self,
+        target: Target<'a>,
+        messages: Vec<TopicMessage>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        let operation = self.inner.publish(target, messages);
+        self.interceptor
+            .around(target, Kind::Topic, topic::PUBLISH, operation)
     }
 }
 

@@ -20,6 +20,7 @@ pub mod queue;
 pub mod secret;
 pub mod state;
 pub mod table;
+pub mod topic;
 
 mod provider;
 

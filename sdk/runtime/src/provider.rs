@@ -1,6 +1,6 @@
 //! The trait a provider's runtime half implements, and what all its operations have in common.
 
-use crate::{config, function, queue, secret, table};
+use crate::{config, function, queue, secret, table, topic};
 use std::fmt;
 use std::pin::Pin;
 use std::time::SystemTime;
@@ -29,6 +29,7 @@ impl fmt::Display for Target<'_> {
 /// [`Target`] in its wiring. A target without wiring is an error, never a no-op.
 pub trait Provider:
     queue::QueueOperations
+    + topic::TopicOperations
     + table::TableOperations
     + secret::SecretOperations
     + config::ConfigOperations

@@ -43,6 +43,9 @@ fn form(shape: Shape) -> &'static str {
         Shape::Queue => {
             "shape=cds, fillcolor=\"#ccfbf1\", color=\"#0d9488\", fontcolor=\"#134e4a\""
         }
+        Shape::Topic => {
+            "shape=rarrow, fillcolor=\"#f3e8ff\", color=\"#9333ea\", fontcolor=\"#581c87\""
+        }
         Shape::Table => {
             "shape=cylinder, fillcolor=\"#dcfce7\", color=\"#16a34a\", fontcolor=\"#14532d\""
         }

@@ -39,6 +39,7 @@ fn form(shape: Shape) -> (&'static str, &'static str, &'static str) {
         Shape::Clock => ("([", "])", "clock"),
         Shape::Unit => ("(", ")", "unit"),
         Shape::Queue => ("[[", "]]", "queue"),
+        Shape::Topic => (">", "]", "topic"),
         Shape::Table => ("[(", ")]", "table"),
         Shape::Secret => ("{{", "}}", "secret"),
         Shape::Config => ("[/", "/]", "config"),

@@ -34,6 +34,8 @@ pub(super) enum Shape {
     Unit,
     /// A queue.
     Queue,
+    /// A topic.
+    Topic,
     /// A table.
     Table,
     /// A secret.
@@ -161,6 +163,7 @@ impl Picture {
 fn shape(kind: Kind) -> Option<Shape> {
     match kind {
         Kind::Queue => Some(Shape::Queue),
+        Kind::Topic => Some(Shape::Topic),
         Kind::Table => Some(Shape::Table),
         Kind::Secret => Some(Shape::Secret),
         Kind::Config => Some(Shape::Config),

@@ -28,6 +28,7 @@ fn colors(shape: Shape) -> Colors {
         Shape::Clock => Colors("#fffbeb", "#d97706", "#78350f", "#92592c"),
         Shape::Unit => Colors("#4f46e5", "#4338ca", "#ffffff", "#d5d9ff"),
         Shape::Queue => Colors("#effdfa", "#0d9488", "#134e4a", "#3a6b67"),
+        Shape::Topic => Colors("#faf5ff", "#9333ea", "#581c87", "#74449b"),
         Shape::Table => Colors("#f0fdf4", "#16a34a", "#14532d", "#3d6e4e"),
         Shape::Secret => Colors("#fff1f2", "#e11d48", "#881337", "#9b4459"),
         Shape::Config => Colors("#f8fafc", "#64748b", "#1e293b", "#55637a"),
@@ -41,6 +42,7 @@ fn insets(shape: Shape) -> (f64, f64, f64, f64) {
         Shape::Clock => (30.0, 8.0, 0.0, 0.0),
         Shape::Unit => (2.0, 2.0, 0.0, 0.0),
         Shape::Queue => (4.0, 20.0, 0.0, 0.0),
+        Shape::Topic => (0.0, 16.0, 0.0, 0.0),
         Shape::Table => (0.0, 0.0, 12.0, 5.0),
         Shape::Secret => (26.0, 4.0, 0.0, 0.0),
         Shape::Config => (0.0, 12.0, 0.0, 0.0),
@@ -117,7 +119,7 @@ fn item(node: &Node, picture: &Picture) -> Item {
     let column_min = match node.shape {
         Shape::Routes | Shape::Clock => 0,
         Shape::Unit => 1,
-        Shape::Queue | Shape::Table | Shape::Secret | Shape::Config => {
+        Shape::Queue | Shape::Topic | Shape::Table | Shape::Secret | Shape::Config => {
             let used = picture.edges.iter().any(|edge| edge.to == number);
             let triggers = picture.edges.iter().any(|edge| edge.from == number);
             if triggers && !used { 0 } else { 2 }
@@ -298,6 +300,17 @@ fn outline(shape: Shape, size: Size, fill: &str, border: &str, body: &mut String
                 w - rx,
                 w - rx,
                 ry = h / 2.0,
+            )
+        }
+        Shape::Topic => {
+            // A signpost: it points to everyone behind it.
+            let tip = 14.0;
+            format!(
+                r#"<path d="M4 0 H{} L{w} {} L{} {h} H4 A4 4 0 0 1 0 {} V4 A4 4 0 0 1 4 0 Z" {paint}/>"#,
+                w - tip,
+                h / 2.0,
+                w - tip,
+                h - 4.0,
             )
         }
         Shape::Table => {

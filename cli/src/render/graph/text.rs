@@ -2,8 +2,10 @@
 
 use crate::terminal::{HEADING, NAME, QUIET, columns, paint};
 use ifc_graph::{Graph, Resource, Source, Spec, Unit};
+use ifc_manifest::kind::edge::Selection;
 use ifc_manifest::kind::schedule::{ScheduleSpec, Timing};
 use ifc_manifest::kind::table::{Index, Key};
+use ifc_manifest::kind::topic::Test;
 use std::time::Duration;
 
 pub(super) fn write(graph: &Graph) -> String {
@@ -55,8 +57,12 @@ fn tree(unit: &Unit, graph: &Graph) -> String {
                     (when, Some(zone)) => format!("{when} {zone}"),
                     (when, None) => when,
                 },
-                Source::Events { resource, .. } => {
-                    format!("{} {}", resource.kind, paint(NAME, &resource.name))
+                Source::Events { resource, spec } => {
+                    let source = format!("{} {}", resource.kind, paint(NAME, &resource.name));
+                    match selection(&spec.selection) {
+                        Some(which) => format!("{source} {}", paint(QUIET, &which)),
+                        None => source,
+                    }
                 }
             };
             vec![source, paint(QUIET, &trigger.handler.path)]
@@ -123,6 +129,10 @@ pub(super) fn resource_details(resource: &Resource) -> Vec<String> {
             details.push(format!("{} attempts", queue.retry.max_attempts));
             details
         }
+        Spec::Topic(topic) => match topic.fifo {
+            true => vec!["fifo".to_owned()],
+            false => Vec::new(),
+        },
         Spec::Table(table) => {
             let mut details = vec![keys("key", &table.key, table.sort.as_ref())];
             details.extend(table.indexes.iter().map(index));
@@ -145,6 +155,22 @@ pub(super) fn resource_details(resource: &Resource) -> Vec<String> {
                     .map(|default| format!("default {}", shortened(default))),
             );
             details
+        }
+    }
+}
+
+/// Which events, for a person; `None`: all of them.
+fn selection(selection: &Selection) -> Option<String> {
+    match selection {
+        Selection::Everything => None,
+        Selection::Attributes(filter) => {
+            let tests = filter.tests.iter().map(|(key, test)| match test {
+                Test::AnyOf(values) => format!("{key}: {}", values.join(" | ")),
+                Test::Prefix(prefix) => format!("{key}: {prefix}…"),
+                Test::Exists => format!("{key}: any"),
+                Test::NotIn(values) => format!("{key}: not {}", values.join(" | ")),
+            });
+            Some(format!("[{}]", tests.collect::<Vec<_>>().join(", ")))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::repeated;
 use crate::{Diagnostic, Graph, ResourceId, Source, Trigger};
+use ifc_manifest::Kind;
 
 const CODE: &str = "two-consumers";
 
@@ -13,12 +14,17 @@ pub(super) fn consumed(trigger: &Trigger) -> Option<&ResourceId> {
     }
 }
 
+/// The queue that a trigger consumes.
+fn consumed_queue(trigger: &Trigger) -> Option<&ResourceId> {
+    consumed(trigger).filter(|source| source.kind == Kind::Queue)
+}
+
 pub(crate) fn find(graph: &Graph) -> Vec<Diagnostic> {
     let consumers = graph
         .triggers
         .iter()
-        .filter(|trigger| consumed(trigger).is_some());
-    repeated(consumers, consumed)
+        .filter(|trigger| consumed_queue(trigger).is_some());
+    repeated(consumers, consumed_queue)
         .into_iter()
         .filter_map(|(queue, consumers)| Some(finding(queue?, consumers, graph)))
         .collect()

@@ -23,6 +23,7 @@ mod route_conflict;
 mod route_overlap;
 mod timeout_exceeds_lease;
 mod too_many_routes;
+mod topic_without_subscriber;
 mod undeclared_resource;
 mod unknown_time_zone;
 
@@ -72,6 +73,7 @@ pub(crate) fn all(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagnos
         too_many_routes::find(graph),
         consumer_count::find(graph),
         queue_without_consumer::find(graph),
+        topic_without_subscriber::find(graph),
         timeout_exceeds_lease::find(graph),
         unknown_time_zone::find(graph),
         invalid_json::find(graph),

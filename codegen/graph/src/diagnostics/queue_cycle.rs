@@ -1,9 +1,8 @@
 //! `queue-cycle`: consumers that feed each other's queues, so that one message can run for ever.
 
-use super::consumer_count::consumed;
-use crate::{Diagnostic, Graph, Unit};
+use crate::{Binding, Diagnostic, Graph, Source, Trigger, Unit};
 use ifc_manifest::Kind;
-use ifc_manifest::kind::{function, queue};
+use ifc_manifest::kind::function;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::BTreeMap;
@@ -38,22 +37,32 @@ fn flow(graph: &Graph) -> DiGraph<&Unit, ()> {
             continue;
         };
         let receivers: Vec<&str> = match binding.resource.kind {
-            Kind::Queue if binding.grants.contains(&queue::SEND) => graph
-                .triggers
-                .iter()
-                .filter(|trigger| consumed(trigger) == Some(&binding.resource))
-                .map(|trigger| trigger.unit.as_str())
-                .collect(),
             Kind::Function if binding.grants.contains(&function::INVOKE_ASYNC) => {
                 vec![binding.resource.name.as_str()]
             }
-            _ => Vec::new(),
+            _ => graph
+                .triggers
+                .iter()
+                .filter(|trigger| leads_to(binding, trigger))
+                .map(|trigger| trigger.unit.as_str())
+                .collect(),
         };
         for to in receivers.iter().filter_map(|unit| nodes.get(unit)) {
             flow.add_edge(*from, *to, ());
         }
     }
     flow
+}
+
+/// Whether what the binding allows makes events for the trigger.
+fn leads_to(binding: &Binding, trigger: &Trigger) -> bool {
+    match &trigger.source {
+        Source::Events { resource, spec } => {
+            let causes = spec.edge.caused_by();
+            *resource == binding.resource && binding.grants.iter().any(|verb| causes.contains(verb))
+        }
+        _ => false,
+    }
 }
 
 fn finding(mut units: Vec<&Unit>) -> Option<Diagnostic> {
@@ -84,6 +93,7 @@ mod tests {
     use super::*;
     use crate::fixture::Fixture;
     use crate::{Binding, ResourceId};
+    use ifc_manifest::kind::queue;
 
     fn sends(unit: &str, queue_name: &str) -> Binding {
         Binding {

@@ -16,11 +16,6 @@ pub(crate) fn find(graph: &Graph) -> Vec<Diagnostic> {
                 .any(|trigger| consumed(trigger) == Some(&queue.id))
         })
         .map(|queue| {
-            let name = queue
-                .path
-                .as_deref()
-                .and_then(|path| path.rsplit("::").next())
-                .unwrap_or(&queue.id.name);
             Diagnostic::warning(CODE, format!("{} has no consumer", queue.id))
                 .at(
                     &queue.span,
@@ -28,7 +23,8 @@ pub(crate) fn find(graph: &Graph) -> Vec<Diagnostic> {
                 )
                 .because("its messages stay until their retention ends and are lost then")
                 .help(format!(
-                    "write a handler with `#[consumer({name})]`, or remove the queue"
+                    "write a handler with `#[consumer({})]`, or remove the queue",
+                    queue.static_name()
                 ))
         })
         .collect()

@@ -3,6 +3,7 @@
 
 use super::Declarations;
 use crate::{Diagnostic, Graph, suggest};
+use ifc_manifest::kind::edge::Edge;
 use ifc_manifest::{Address, HandlerDescriptor, Kind, Trigger};
 
 const CODE: &str = "undeclared-resource";
@@ -33,7 +34,12 @@ fn wanted(handler: &HandlerDescriptor) -> Option<(&Address, Kind, &'static str)>
     match &handler.trigger {
         Trigger::Http { api: Some(api), .. } => Some((api, Kind::HttpApi, "is a route of")),
         Trigger::Source { resource, edge, .. } => {
-            Some((resource, crate::build::source_kind(edge)?, "consumes"))
+            let edge = Edge::parse(edge)?;
+            let role = match edge {
+                Edge::Consumer => "consumes",
+                Edge::Subscriber => "subscribes to",
+            };
+            Some((resource, edge.source(), role))
         }
         Trigger::Http { api: None, .. } | Trigger::Call | Trigger::Schedule(_) => None,
     }

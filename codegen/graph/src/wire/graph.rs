@@ -2,10 +2,13 @@
 
 use super::PlaceJson;
 use crate::{Binding, Graph, Handler, Resource, ResourceId, Source, Spec, Trigger, Unit};
+use ifc_manifest::kind::edge::{RetrySpec, Selection};
 use ifc_manifest::kind::http_api::Cors;
 use ifc_manifest::kind::table::{Index, Key};
+use ifc_manifest::kind::topic::{Filter, Test};
 use ifc_manifest::kind::unit::UnitSpec;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The graph of one application.
@@ -62,6 +65,9 @@ enum SpecJson {
         max_attempts: u32,
         min_backoff_seconds: f64,
         max_backoff_seconds: f64,
+    },
+    Topic {
+        fifo: bool,
     },
     Table {
         key: KeyJson,
@@ -173,11 +179,32 @@ enum SourceJson {
         input: Option<String>,
     },
     Events {
+        edge: &'static str,
         resource: ResourceIdJson,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry: Option<RetryJson>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        filter: Option<BTreeMap<String, TestJson>>,
         batch: u32,
         max_wait_seconds: f64,
         max_concurrency: u32,
     },
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RetryJson {
+    max_attempts: u32,
+    min_backoff_seconds: f64,
+    max_backoff_seconds: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum TestJson {
+    AnyOf(Vec<String>),
+    Prefix(String),
+    Exists(bool),
+    NotIn(Vec<String>),
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -238,6 +265,7 @@ fn spec(spec: &Spec) -> SpecJson {
             min_backoff_seconds: seconds(queue.retry.min_backoff),
             max_backoff_seconds: seconds(queue.retry.max_backoff),
         },
+        Spec::Topic(topic) => SpecJson::Topic { fifo: topic.fifo },
         Spec::Table(table) => SpecJson::Table {
             key: key(&table.key),
             sort: table.sort.as_ref().map(key),
@@ -342,12 +370,39 @@ fn source(source: &Source) -> SourceJson {
             input: schedule.input.clone(),
         },
         Source::Events { resource, spec } => SourceJson::Events {
+            edge: spec.edge.as_str(),
             resource: id(resource),
-            batch: spec.batch,
-            max_wait_seconds: seconds(spec.max_wait),
-            max_concurrency: spec.max_concurrency,
+            retry: spec.retry.as_ref().map(retry),
+            filter: match &spec.selection {
+                Selection::Everything => None,
+                Selection::Attributes(filter) => Some(tests(filter)),
+            },
+            batch: spec.consumer.batch,
+            max_wait_seconds: seconds(spec.consumer.max_wait),
+            max_concurrency: spec.consumer.max_concurrency,
         },
     }
+}
+
+fn retry(retry: &RetrySpec) -> RetryJson {
+    RetryJson {
+        max_attempts: retry.max_attempts,
+        min_backoff_seconds: seconds(retry.min_backoff),
+        max_backoff_seconds: seconds(retry.max_backoff),
+    }
+}
+
+fn tests(filter: &Filter) -> BTreeMap<String, TestJson> {
+    let test = |(key, test): (&String, &Test)| {
+        let test = match test {
+            Test::AnyOf(values) => TestJson::AnyOf(values.clone()),
+            Test::Prefix(prefix) => TestJson::Prefix(prefix.clone()),
+            Test::Exists => TestJson::Exists(true),
+            Test::NotIn(values) => TestJson::NotIn(values.clone()),
+        };
+        (key.clone(), test)
+    };
+    filter.tests.iter().map(test).collect()
 }
 
 fn binding(binding: &Binding) -> BindingJson {

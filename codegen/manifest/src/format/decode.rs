@@ -29,6 +29,18 @@ pub enum Value {
 }
 
 impl Value {
+    /// The map that `write` writes: for a declaration that no compiler evaluates.
+    ///
+    /// # Panics
+    /// When `write` leaves something open, or writes more than 4 KiB.
+    pub fn written(write: impl FnOnce(&mut super::Encoder<4096>)) -> Value {
+        let mut encoder = super::Encoder::new();
+        encoder.map();
+        write(&mut encoder);
+        encoder.end();
+        decode(encoder.written()).expect("what the encoder writes can be read")
+    }
+
     /// The entry `key` of a map.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {

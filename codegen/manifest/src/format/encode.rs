@@ -67,6 +67,11 @@ impl<const N: usize> Encoder<N> {
         self.length
     }
 
+    /// What has been written so far.
+    pub fn written(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
     /// The bytes written. All `N` of them: the caller has counted before.
     pub const fn into_bytes(self) -> [u8; N] {
         assert!(

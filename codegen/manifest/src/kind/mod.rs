@@ -4,12 +4,14 @@
 //! owes it an answer.
 
 pub mod config;
+pub mod edge;
 pub mod function;
 pub mod http_api;
 pub mod queue;
 pub mod schedule;
 pub mod secret;
 pub mod table;
+pub mod topic;
 pub mod unit;
 
 use core::time::Duration;
@@ -24,6 +26,8 @@ pub enum Kind {
     Function,
     /// Messages with one consumer.
     Queue,
+    /// Messages to every subscriber.
+    Topic,
     /// Items by key.
     Table,
     /// A handler invoked by the clock.
@@ -36,10 +40,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which the book presents them.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::HttpApi,
         Kind::Function,
         Kind::Queue,
+        Kind::Topic,
         Kind::Table,
         Kind::Schedule,
         Kind::Secret,
@@ -52,6 +57,7 @@ impl Kind {
             Kind::HttpApi => "http-api",
             Kind::Function => "function",
             Kind::Queue => "queue",
+            Kind::Topic => "topic",
             Kind::Table => "table",
             Kind::Schedule => "schedule",
             Kind::Secret => "secret",
@@ -70,6 +76,7 @@ impl Kind {
             Kind::HttpApi => &[],
             Kind::Function => function::VERBS,
             Kind::Queue => queue::VERBS,
+            Kind::Topic => topic::VERBS,
             Kind::Table => table::VERBS,
             Kind::Schedule => &[],
             Kind::Secret => secret::VERBS,

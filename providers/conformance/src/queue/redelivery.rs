@@ -72,6 +72,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "queue-lease-exhausted",
             "an event whose workers die each time ends as a dead letter",
             lease_exhausted,
+            outage = true,
             waits = 7_200
         ),
         clause!(
@@ -93,6 +94,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "queue-attempts-durable",
             "attempts and dead letters outlive an outage",
             attempts_durable,
+            outage = true,
             waits = 7_200
         ),
     ]
@@ -253,7 +255,7 @@ async fn panic(trial: Trial) {
 
 async fn timeout(trial: Trial) {
     use crate::declare::Declarations;
-    use ifc_manifest::kind::queue::ConsumerSpec;
+    use ifc_manifest::kind::edge::ConsumerSpec;
     let second = Duration::from_secs(1);
     let declarations = Declarations::new().queue("jobs", spec(), ConsumerSpec::DEFAULT, second);
     let mut running = trial.open(declarations).await;

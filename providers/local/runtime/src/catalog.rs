@@ -7,7 +7,7 @@ use crate::names::Named;
 use crate::queue::Rules;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, slices};
-use ifc_manifest::kind::queue::RetrySpec;
+use ifc_manifest::kind::edge::RetrySpec;
 use ifc_manifest::kind::table::{Index, Key, TableSpec};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub(crate) enum Sort {
     Call,
     /// The hidden queue of a schedule.
     Schedule,
+    /// The hidden queue of an edge from a resource that is not a queue.
+    Edge,
     /// A table.
     Table,
     /// An index of a table, named `table/index`.
@@ -32,10 +34,11 @@ pub(crate) enum Sort {
 }
 
 impl Sort {
-    const ALL: [(Sort, &'static str); 7] = [
+    const ALL: [(Sort, &'static str); 8] = [
         (Sort::Queue, "queue"),
         (Sort::Call, "call"),
         (Sort::Schedule, "schedule"),
+        (Sort::Edge, "edge"),
         (Sort::Table, "table"),
         (Sort::Index, "index"),
         (Sort::Secret, "secret"),
@@ -160,7 +163,7 @@ impl Catalog {
 
     /// The rules of every queue, declared and hidden, by the name it is known under.
     pub(crate) fn queues(&self) -> impl Iterator<Item = (&str, Rules)> {
-        [Sort::Queue, Sort::Call, Sort::Schedule]
+        [Sort::Queue, Sort::Call, Sort::Schedule, Sort::Edge]
             .into_iter()
             .flat_map(move |sort| {
                 self.of(sort)

@@ -12,15 +12,16 @@ use crate::schedule::Schedule;
 use crate::secret::KeyRing;
 use crate::store::{OpenError, Storage, Store};
 use crate::table::Table;
+use ifc_manifest::format::Value;
 use ifc_manifest::kind::config::ConfigSpec;
-use ifc_manifest::kind::queue::ConsumerSpec;
+use ifc_manifest::kind::edge::{ConsumerSpec, Edge as EdgeSort, EdgeSpec};
 use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
-use ifc_manifest::{Address, HandlerDescriptor, Trigger};
+use ifc_manifest::{Address, HandlerDescriptor, Kind, Trigger};
 use ifc_runtime::application::Handler;
 use ifc_runtime::axum::Router;
 use ifc_runtime::handler::{CallThunk, EventThunk, Thunk};
 use ifc_runtime::{Application, Clock, Error, ErrorKind, Target};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -36,8 +37,8 @@ pub struct EdgeId(pub(crate) usize);
 /// What sort of events an edge carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EdgeKind {
-    /// Messages of a declared queue.
-    Queue,
+    /// Events of a resource.
+    Source(ifc_manifest::kind::edge::Edge),
     /// Firings of a schedule.
     Schedule,
     /// Asynchronous calls of a function.
@@ -48,7 +49,7 @@ impl EdgeKind {
     /// The `kind` of its deliveries.
     pub(crate) fn event(self) -> &'static str {
         match self {
-            EdgeKind::Queue => "queue.message",
+            EdgeKind::Source(edge) => edge.event(),
             EdgeKind::Schedule => "schedule",
             EdgeKind::AsyncCall => "function.call",
         }
@@ -96,6 +97,26 @@ pub(crate) struct Queue {
     pub(crate) looked_at: AtomicI64,
 }
 
+/// An edge from a resource that is not a queue, as that resource sees it.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    /// Which of the resource's events it carries.
+    pub(crate) spec: EdgeSpec,
+    /// Its hidden queue.
+    pub(crate) queue: usize,
+}
+
+/// The edges from each declared resource that has events, by kind and resource.
+#[derive(Default)]
+pub(crate) struct Sources(BTreeMap<Kind, Names<Vec<Subscription>>>);
+
+impl Sources {
+    /// The edges from a resource; `None` when it is not declared.
+    pub(crate) fn of(&self, kind: Kind, resource: Target<'_>) -> Option<&[Subscription]> {
+        self.0.get(&kind)?.get(resource).map(Vec::as_slice)
+    }
+}
+
 /// A function.
 pub(crate) struct Function {
     pub(crate) unit: String,
@@ -121,6 +142,7 @@ pub struct Local {
     pub(crate) tables_by_name: Named<Arc<Table>>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) declared_queues: Names<usize>,
+    pub(crate) sources: Sources,
     pub(crate) edges: Vec<Edge>,
     pub(crate) functions: Names<Function>,
     pub(crate) schedules: Mutex<Vec<Schedule>>,
@@ -188,6 +210,7 @@ impl Local {
             clock,
             sequence,
             declared_queues: declared(&prepared),
+            sources: sources(&application, &prepared)?,
             functions: functions(&application, &prepared),
             tables: named(
                 prepared
@@ -320,6 +343,60 @@ fn unit(descriptor: &HandlerDescriptor) -> UnitSpec {
     descriptor.unit.unwrap_or(UnitSpec::new(TIMEOUT_DEFAULT))
 }
 
+fn edge_spec(unit: &str, edge: &str, config: &Value) -> Result<EdgeSpec, OpenError> {
+    EdgeSpec::decode(edge, config).map_err(|error| {
+        let finding = format!("the declaration of {edge} `{unit}` cannot be read: {error}");
+        OpenError::Declaration { finding }
+    })
+}
+
+fn undeclared_source(
+    application: &Application,
+    unit: &str,
+    kind: Kind,
+    source: &Address,
+) -> OpenError {
+    let finding = format!(
+        "unit `{unit}` takes events of `{}`, which is not a {kind} of this application",
+        application.name_of(source)
+    );
+    OpenError::Declaration { finding }
+}
+
+/// The edges from each resource, for the resource to find them.
+fn sources(application: &Application, prepared: &Prepared) -> Result<Sources, OpenError> {
+    let mut found: BTreeMap<Kind, Vec<(&Address, Vec<Subscription>)>> = BTreeMap::new();
+    for resource in &application.resources {
+        let of_kind = found.entry(resource.kind).or_default();
+        of_kind.push((&resource.address, Vec::new()));
+    }
+    for Handler { descriptor, .. } in &application.handlers {
+        let Trigger::Source {
+            resource,
+            edge,
+            config,
+        } = &descriptor.trigger
+        else {
+            continue;
+        };
+        let unit = application.name_of(&descriptor.address);
+        let spec = edge_spec(&unit, edge, config)?;
+        let Some(queue) = position(prepared, Sort::Edge, &descriptor.address) else {
+            continue;
+        };
+        let kind = spec.edge.source();
+        let mut of_kind = found.get_mut(&kind).into_iter().flatten();
+        let Some((_, subscriptions)) = of_kind.find(|(address, _)| *address == resource) else {
+            return Err(undeclared_source(application, &unit, kind, resource));
+        };
+        subscriptions.push(Subscription { spec, queue });
+    }
+    let by_kind = found
+        .into_iter()
+        .map(|(kind, found)| (kind, named(found.into_iter())));
+    Ok(Sources(by_kind.collect()))
+}
+
 fn edges(application: &Application, prepared: &Prepared) -> Result<Vec<Edge>, OpenError> {
     let mut edges = Vec::new();
     for Handler { descriptor, thunk } in &application.handlers {
@@ -330,20 +407,23 @@ fn edges(application: &Application, prepared: &Prepared) -> Result<Vec<Edge>, Op
             max_concurrency: unit.max_instances,
             ..ConsumerSpec::DEFAULT
         };
-        let (kind, sort, source, consumer) = match &descriptor.trigger {
+        // The queue it takes from is known by its own address: a declared one by the resource's, a
+        // hidden one by the unit's.
+        let (kind, sort, source, taken_from, consumer) = match &descriptor.trigger {
             Trigger::Http { .. } => continue,
-            Trigger::Call => (EdgeKind::AsyncCall, Sort::Call, address, hidden),
-            Trigger::Schedule(_) => (EdgeKind::Schedule, Sort::Schedule, address, hidden),
+            Trigger::Call => (EdgeKind::AsyncCall, Sort::Call, address, address, hidden),
+            Trigger::Schedule(_) => (EdgeKind::Schedule, Sort::Schedule, address, address, hidden),
             Trigger::Source {
-                resource, config, ..
+                resource,
+                edge,
+                config,
             } => {
-                let consumer = ConsumerSpec::decode(config).map_err(|error| {
-                    let finding = format!(
-                        "the declaration of consumer `{unit_name}` cannot be read: {error}"
-                    );
-                    OpenError::Declaration { finding }
-                })?;
-                (EdgeKind::Queue, Sort::Queue, resource, consumer)
+                let EdgeSpec { edge, consumer, .. } = edge_spec(&unit_name, edge, config)?;
+                let kind = EdgeKind::Source(edge);
+                match edge {
+                    EdgeSort::Consumer => (kind, Sort::Queue, resource, resource, consumer),
+                    _ => (kind, Sort::Edge, resource, address, consumer),
+                }
             }
         };
         let thunk = match *thunk {
@@ -351,12 +431,13 @@ fn edges(application: &Application, prepared: &Prepared) -> Result<Vec<Edge>, Op
             Thunk::Call(thunk) => EdgeThunk::Call(thunk),
             Thunk::Http(_) => continue,
         };
-        let Some(queue) = position(prepared, sort, source) else {
-            let finding = format!(
-                "consumer `{unit_name}` consumes `{}`, which is not a queue of this application",
-                application.name_of(source)
-            );
-            return Err(OpenError::Declaration { finding });
+        let Some(queue) = position(prepared, sort, taken_from) else {
+            return Err(undeclared_source(
+                application,
+                &unit_name,
+                Kind::Queue,
+                source,
+            ));
         };
         edges.push(Edge {
             id: EdgeId(edges.len()),

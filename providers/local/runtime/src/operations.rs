@@ -2,19 +2,22 @@
 
 use crate::local::{Local, PROVIDER, undeclared};
 use crate::message::Message;
-use crate::moment::nanoseconds;
+use crate::moment::{Moment, nanoseconds};
+use crate::queue::{Rules, Sequence};
 use crate::store::{Fault, Transaction};
 use crate::table::{self, Put, Table};
 use crate::{config, queue, secret};
-use ifc_manifest::Verb;
 use ifc_manifest::kind;
+use ifc_manifest::kind::edge::Selection;
 use ifc_manifest::size::SYNC_BODY_BYTES_MAX;
+use ifc_manifest::{Kind, Verb};
 use ifc_runtime::config::ConfigOperations;
 use ifc_runtime::event::random_id;
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
 use ifc_runtime::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use ifc_runtime::topic::{TopicMessage, TopicOperations};
 use ifc_runtime::{
     BoxFuture, Error, ErrorKind, Invocation, Provider, Target, TraceContext, handler,
 };
@@ -163,6 +166,77 @@ impl QueueOperations for Local {
     }
 }
 
+impl TopicOperations for Local {
+    fn publish<'a>(
+        &'a self,
+        topic: Target<'a>,
+        messages: Vec<TopicMessage>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        named(topic, kind::topic::PUBLISH, async move {
+            let subscriptions = self
+                .sources
+                .of(Kind::Topic, topic)
+                .ok_or_else(|| undeclared("topic", topic))?;
+            let now = self.now_moment();
+            let mut ids = Vec::with_capacity(messages.len());
+            let mut posts = Vec::with_capacity(messages.len());
+            for outgoing in messages {
+                let queues = subscriptions
+                    .iter()
+                    .filter(|subscription| match &subscription.spec.selection {
+                        Selection::Everything => true,
+                        Selection::Attributes(filter) => filter.matches(&outgoing.attributes),
+                    })
+                    .map(|subscription| self.queues[subscription.queue].rules)
+                    .collect();
+                let message = Message {
+                    id: outgoing.id.unwrap_or_else(random_id),
+                    sent_at: now,
+                    trace: outgoing.trace,
+                    group: outgoing.group,
+                    attributes: outgoing.attributes,
+                    body: outgoing.body,
+                };
+                ids.push(Ok(message.id.clone()));
+                posts.push(Post::new(queues, message, now));
+            }
+            self.post(posts).await?;
+            Ok(ids)
+        })
+    }
+}
+
+/// One message for any number of queues.
+struct Post {
+    queues: Vec<Rules>,
+    record: Vec<u8>,
+    group: Option<String>,
+    due: Moment,
+}
+
+impl Post {
+    fn new(queues: Vec<Rules>, message: Message, due: Moment) -> Post {
+        Post {
+            queues,
+            record: message.encode(),
+            group: message.group,
+            due,
+        }
+    }
+
+    fn send(
+        &self,
+        transaction: &mut Transaction<'_, '_>,
+        sequence: &Sequence,
+    ) -> Result<(), Fault> {
+        let (record, group) = (self.record.as_slice(), self.group.as_deref());
+        for rules in &self.queues {
+            queue::send(transaction, rules, sequence, record, group, self.due)?;
+        }
+        Ok(())
+    }
+}
+
 impl Local {
     /// Puts messages into a queue, declared or hidden, all in one commit. Returns their ids.
     async fn enqueue(
@@ -173,39 +247,33 @@ impl Local {
         let rules = self.queues[queue].rules;
         let now = self.now_moment();
         let mut ids = Vec::with_capacity(messages.len());
-        let records: Vec<_> = messages
-            .into_iter()
-            .map(|outgoing| {
-                let message = Message {
-                    id: outgoing.id.unwrap_or_else(random_id),
-                    sent_at: now,
-                    trace: outgoing.trace,
-                    group: outgoing.group,
-                    attributes: outgoing.attributes,
-                    body: outgoing.body,
-                };
-                let due = now.saturating_add(nanoseconds(outgoing.delay));
-                let record = message.encode();
-                ids.push(message.id);
-                (record, message.group, due)
-            })
-            .collect();
+        let posts = messages.into_iter().map(|outgoing| {
+            let due = now.saturating_add(nanoseconds(outgoing.delay));
+            let message = Message {
+                id: outgoing.id.unwrap_or_else(random_id),
+                sent_at: now,
+                trace: outgoing.trace,
+                group: outgoing.group,
+                attributes: outgoing.attributes,
+                body: outgoing.body,
+            };
+            ids.push(message.id.clone());
+            Post::new(vec![rules], message, due)
+        });
+        self.post(posts.collect()).await?;
+        Ok(ids)
+    }
+
+    /// Puts messages into queues, all in one commit.
+    async fn post(&self, posts: Vec<Post>) -> Result<(), Error> {
         let sequence = Arc::clone(&self.sequence);
         let command = move |transaction: &mut Transaction<'_, '_>| {
-            for (record, group, due) in &records {
-                queue::send(
-                    transaction,
-                    &rules,
-                    &sequence,
-                    record,
-                    group.as_deref(),
-                    *due,
-                )?;
+            for post in &posts {
+                post.send(transaction, &sequence)?;
             }
             Ok(())
         };
-        self.store.write(command).await?;
-        Ok(ids)
+        self.store.write(command).await
     }
 
     /// Runs a function once.

@@ -13,10 +13,13 @@ use crate::store::{Fault, OpenError, Read, Store, Transaction, first};
 use crate::table::{self, Table};
 use ifc_manifest::kind::SpecError;
 use ifc_manifest::kind::config::ConfigSpec;
-use ifc_manifest::kind::queue::{QueueSpec, RetrySpec};
+use ifc_manifest::kind::edge::EdgeSpec;
+use ifc_manifest::kind::edge::RetrySpec;
+use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleSpec;
 use ifc_manifest::kind::secret::{Charset, SecretSpec};
 use ifc_manifest::kind::table::TableSpec;
+use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::{Address, Kind, Trigger};
 use ifc_runtime::Application;
 use ifc_runtime::log::timestamp;
@@ -177,7 +180,7 @@ fn decide(
                 prepared.configs.push((address.clone(), name, spec));
             }
             // They have no data of their own.
-            Kind::HttpApi | Kind::Function | Kind::Schedule => {}
+            Kind::HttpApi | Kind::Function | Kind::Schedule | Kind::Topic => {}
         }
     }
     for handler in &application.handlers {
@@ -224,10 +227,37 @@ fn decide(
                     .map_err(|finding| Undecided::Finding(OpenError::Declaration { finding }))?;
                 prepared.schedules.push(schedule);
             }
-            Trigger::Http { .. } | Trigger::Source { .. } => {}
+            Trigger::Source {
+                resource,
+                edge,
+                config,
+            } => {
+                let spec = EdgeSpec::decode(edge, config).map_err(unreadable(edge, &name))?;
+                // A queue's consumer takes from the declared queue.
+                if let Some(retry) = spec.retry {
+                    let hidden = QueueSpec {
+                        fifo: keeps_order(application, spec.edge.source(), resource)
+                            .map_err(unreadable(edge, &name))?,
+                        retry,
+                        ..QueueSpec::DEFAULT
+                    };
+                    queue(&mut prepared, snapshot, Sort::Edge, address, name, hidden)?;
+                }
+            }
+            Trigger::Http { .. } => {}
         }
     }
     Ok(prepared)
+}
+
+/// Whether the events of this resource have an order that its edges keep.
+fn keeps_order(application: &Application, kind: Kind, source: &Address) -> Result<bool, SpecError> {
+    let mut resources = application.resources.iter();
+    let declared = resources.find(|known| known.kind == kind && known.address == *source);
+    match declared {
+        Some(topic) if kind == Kind::Topic => Ok(TopicSpec::decode(&topic.config)?.fifo),
+        _ => Ok(false),
+    }
 }
 
 fn queue(

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::moment::nanoseconds;
     use ifc_manifest::cron::{parse, rate};
-    use ifc_manifest::kind::queue::RetrySpec;
+    use ifc_manifest::kind::edge::RetrySpec;
     use std::time::Duration;
 
     fn moment(text: &str) -> Moment {

@@ -18,7 +18,8 @@ use crate::message::{self, Message};
 use crate::moment::{Moment, nanoseconds};
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, first, slices};
-use ifc_manifest::kind::queue::{DEAD_LETTER_RETENTION, RetrySpec};
+use ifc_manifest::kind::edge::RetrySpec;
+use ifc_manifest::kind::queue::DEAD_LETTER_RETENTION;
 use ifc_runtime::Outcome;
 use std::sync::atomic::{AtomicU64, Ordering};
 

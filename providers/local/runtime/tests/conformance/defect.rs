@@ -10,6 +10,7 @@ use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
 use ifc_runtime::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use ifc_runtime::topic::{TopicMessage, TopicOperations};
 use ifc_runtime::{Application, BoxFuture, Error, ErrorKind, Provider, Target, TraceContext};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -35,6 +36,10 @@ enum Defect {
     IgnoresDelay,
     IgnoresGroup,
     LosesLastOfBatch,
+    PublishesWithoutAttributes,
+    MakesTopicIds,
+    IgnoresTopicGroup,
+    LosesLastPublished,
     CallsTwice,
     HidesFailure,
     LosesAsyncCalls,
@@ -64,6 +69,10 @@ const BROKEN: &[(Defect, &str)] = &[
     (Defect::IgnoresDelay, "queue-delay"),
     (Defect::IgnoresGroup, "queue-fifo-blocking"),
     (Defect::LosesLastOfBatch, "queue-batch-result"),
+    (Defect::PublishesWithoutAttributes, "topic-filters"),
+    (Defect::MakesTopicIds, "topic-ids"),
+    (Defect::IgnoresTopicGroup, "topic-fifo-blocking"),
+    (Defect::LosesLastPublished, "topic-batch-result"),
     (Defect::CallsTwice, "function-fails"),
     (Defect::HidesFailure, "function-fails"),
     (Defect::LosesAsyncCalls, "function-async"),
@@ -372,6 +381,36 @@ impl QueueOperations for Defective {
             let mut results = self.inner.send(queue, messages).await?;
             if let Some(OutgoingMessage { id: Some(id), .. }) = lost {
                 results.push(Ok(Sent { id }));
+            }
+            Ok(results)
+        })
+    }
+}
+
+impl TopicOperations for Defective {
+    fn publish<'a>(
+        &'a self,
+        topic: Target<'a>,
+        mut messages: Vec<TopicMessage>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        for (position, message) in messages.iter_mut().enumerate() {
+            match self.defect {
+                Defect::PublishesWithoutAttributes => message.attributes.clear(),
+                Defect::MakesTopicIds => message.id = None,
+                Defect::IgnoresTopicGroup => {
+                    message.group = Some(format!("{position}-{:?}", message.body));
+                }
+                _ => {}
+            }
+        }
+        let lost = match self.defect {
+            Defect::LosesLastPublished if messages.len() > 1 => messages.pop(),
+            _ => None,
+        };
+        Box::pin(async move {
+            let mut results = self.inner.publish(topic, messages).await?;
+            if let Some(TopicMessage { id: Some(id), .. }) = lost {
+                results.push(Ok(id));
             }
             Ok(results)
         })

@@ -18,19 +18,6 @@ pub(crate) struct LocalHarness {
     pub(crate) on_disk: bool,
 }
 
-/// Clauses with an outage.
-const OUTLIVE: [&str; 9] = [
-    "table-durable",
-    "queue-durable",
-    "queue-retention",
-    "queue-lease-exhausted",
-    "queue-attempts-durable",
-    "function-async-durable",
-    "schedule-no-catch-up",
-    "secret-durable",
-    "config-stage",
-];
-
 impl Harness for LocalHarness {
     fn provider(&self) -> String {
         match self.on_disk {
@@ -44,17 +31,12 @@ impl Harness for LocalHarness {
     }
 
     fn exemptions(&self) -> Vec<Exemption> {
-        if self.on_disk {
-            return Vec::new();
-        }
+        Vec::new()
+    }
+
+    fn forgets(&self) -> Option<String> {
         let reason = "memory does not outlive its process; it is tried on a directory";
-        OUTLIVE
-            .into_iter()
-            .map(|clause| Exemption {
-                clause,
-                reason: reason.to_owned(),
-            })
-            .collect()
+        (!self.on_disk).then(|| reason.to_owned())
     }
 
     fn open<'a>(

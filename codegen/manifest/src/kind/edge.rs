@@ -1,0 +1,240 @@
+//! Asynchronous edges: from a resource that has events to the handler it feeds (contract, 1.5 and
+//! section 3). Each is a queue of its own, hidden but for a declared queue's, with its own
+//! redelivery and its own dead letters.
+
+use super::topic::{self, Filter};
+use super::{Kind, SpecError, Verb, limits, queue, required};
+use crate::format::{Encoder, Value};
+use core::time::Duration;
+use std::fmt;
+
+limits! {
+    /// Deliveries before a message is dead-lettered.
+    MAX_ATTEMPTS = "max_attempts", 5..=100, "";
+    /// Delay before the first redelivery, and the cap of the growing delay, in seconds.
+    BACKOFF = "the backoff of an edge", 10..=600, " seconds";
+    /// Messages handed to one invocation.
+    BATCH = "batch", 1..=10, "";
+    /// How long a batch may wait to fill, in seconds. Only AWS waits.
+    MAX_WAIT = "max_wait", 0..=5, " seconds";
+    /// Invocations of the consumer at a time.
+    MAX_CONCURRENCY = "max_concurrency", 2..=1000, "";
+}
+
+/// What sort of edge a handler's attribute declares.
+///
+/// Exhaustive, as [`Kind`] is: a new one makes the compiler list what owes it an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Edge {
+    /// `#[consumer]`: the one consumer of a queue.
+    Consumer,
+    /// `#[subscriber]`: one of a topic's subscribers.
+    Subscriber,
+}
+
+impl Edge {
+    /// Every edge.
+    pub const ALL: [Edge; 2] = [Edge::Consumer, Edge::Subscriber];
+
+    /// The attribute's name, which is also the word in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Edge::Consumer => "consumer",
+            Edge::Subscriber => "subscriber",
+        }
+    }
+
+    /// The edge with this word.
+    pub fn parse(word: &str) -> Option<Edge> {
+        Edge::ALL.into_iter().find(|edge| edge.as_str() == word)
+    }
+
+    /// The kind of resource it comes from.
+    pub const fn source(self) -> Kind {
+        match self {
+            Edge::Consumer => Kind::Queue,
+            Edge::Subscriber => Kind::Topic,
+        }
+    }
+
+    /// The verbs on its source that make events for it.
+    pub const fn caused_by(self) -> &'static [Verb] {
+        match self {
+            Edge::Consumer => queue::VERBS,
+            Edge::Subscriber => topic::VERBS,
+        }
+    }
+
+    /// What its events call themselves.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Edge::Consumer => "queue.message",
+            Edge::Subscriber => "topic.message",
+        }
+    }
+}
+
+impl fmt::Display for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which of a resource's events an edge carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    Everything,
+    /// Those with such attributes.
+    Attributes(Filter),
+}
+
+/// The configured properties of an edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeSpec {
+    /// Which edge.
+    pub edge: Edge,
+    /// How events are handed over.
+    pub consumer: ConsumerSpec,
+    /// When and how often to deliver again; `None` for a queue's consumer, whose queue says it.
+    pub retry: Option<RetrySpec>,
+    /// Which events.
+    pub selection: Selection,
+}
+
+impl EdgeSpec {
+    /// Reads the knobs of an edge with this word.
+    ///
+    /// # Errors
+    /// When the word is unknown or a required key is missing.
+    pub fn decode(word: &str, config: &Value) -> Result<Self, SpecError> {
+        let edge = required(Edge::parse(word), "edge")?;
+        Ok(EdgeSpec {
+            edge,
+            consumer: ConsumerSpec::decode(config)?,
+            retry: match edge {
+                Edge::Consumer => None,
+                Edge::Subscriber => Some(RetrySpec::decode(config)?),
+            },
+            selection: match edge {
+                Edge::Consumer => Selection::Everything,
+                Edge::Subscriber => match Filter::decode(config)? {
+                    Some(filter) => Selection::Attributes(filter),
+                    None => Selection::Everything,
+                },
+            },
+        })
+    }
+}
+
+/// Redelivery of what was not acknowledged (contract, section 3): the delay doubles from
+/// `min_backoff` up to `max_backoff`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetrySpec {
+    /// Deliveries before the message goes to the dead-letter queue.
+    pub max_attempts: u32,
+    /// Delay before the second delivery.
+    pub min_backoff: Duration,
+    /// Cap of the delay.
+    pub max_backoff: Duration,
+}
+
+impl RetrySpec {
+    /// 5 deliveries, 10 s growing to 300 s.
+    pub const DEFAULT: RetrySpec = RetrySpec {
+        max_attempts: 5,
+        min_backoff: Duration::from_secs(10),
+        max_backoff: Duration::from_secs(300),
+    };
+
+    /// Writes the spec's keys into the open map.
+    pub const fn encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
+        encoder
+            .uint_entry("max_attempts", self.max_attempts as u64)
+            .duration_entry("min_backoff_ms", self.min_backoff)
+            .duration_entry("max_backoff_ms", self.max_backoff);
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// When a required key is missing.
+    pub fn decode(config: &Value) -> Result<Self, SpecError> {
+        Ok(RetrySpec {
+            max_attempts: number(config, "max_attempts")?,
+            min_backoff: required(config.duration("min_backoff_ms"), "min_backoff_ms")?,
+            max_backoff: required(config.duration("max_backoff_ms"), "max_backoff_ms")?,
+        })
+    }
+
+    /// The delay between the end of delivery number `attempt` (from 1) and the next one.
+    pub fn backoff_after(&self, attempt: u32) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(16);
+        (self.min_backoff * (1 << doublings)).min(self.max_backoff)
+    }
+}
+
+/// The configured properties of a consumer: of the edge, not of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsumerSpec {
+    /// Most messages handed to one invocation.
+    pub batch: u32,
+    /// How long a batch may wait to fill.
+    pub max_wait: Duration,
+    /// Invocations at a time.
+    pub max_concurrency: u32,
+}
+
+impl ConsumerSpec {
+    /// One message at a time, no waiting, 100 invocations at a time.
+    pub const DEFAULT: ConsumerSpec = ConsumerSpec {
+        batch: 1,
+        max_wait: Duration::ZERO,
+        max_concurrency: 100,
+    };
+
+    /// Writes the spec's keys into the open map.
+    pub const fn encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
+        encoder
+            .uint_entry("batch", self.batch as u64)
+            .duration_entry("max_wait_ms", self.max_wait)
+            .uint_entry("max_concurrency", self.max_concurrency as u64);
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// When a required key is missing.
+    pub fn decode(config: &Value) -> Result<Self, SpecError> {
+        Ok(ConsumerSpec {
+            batch: number(config, "batch")?,
+            max_wait: required(config.duration("max_wait_ms"), "max_wait_ms")?,
+            max_concurrency: number(config, "max_concurrency")?,
+        })
+    }
+}
+
+fn number(config: &Value, key: &'static str) -> Result<u32, SpecError> {
+    required(config.uint(key).and_then(|n| u32::try_from(n).ok()), key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_its_cap() {
+        let retry = RetrySpec::DEFAULT;
+        let seconds: Vec<u64> = (1..9).map(|n| retry.backoff_after(n).as_secs()).collect();
+        assert_eq!(seconds, [10, 20, 40, 80, 160, 300, 300, 300]);
+        assert_eq!(retry.backoff_after(u32::MAX).as_secs(), 300);
+    }
+
+    #[test]
+    fn every_edge_has_a_word_of_its_own() {
+        for edge in Edge::ALL {
+            assert_eq!(Edge::parse(edge.as_str()), Some(edge));
+        }
+        assert_eq!(Edge::parse("stranger"), None);
+    }
+}
