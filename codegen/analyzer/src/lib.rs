@@ -20,7 +20,7 @@ pub use cargo::{Built, CargoError, Features, Library, Project, Selection};
 pub use grants::{Derivation, Reason};
 
 use ifc_graph::diagnostics::{
-    dropped_declaration, queue_cycle, unreadable_record, unused_resource,
+    dropped_declaration, queue_cycle, table_scan, unreadable_record, unused_resource,
 };
 use ifc_graph::{Diagnostic, Graph};
 use link::Declared;
@@ -72,6 +72,7 @@ pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
     if let Derivation::Exact { .. } = derivation {
         diagnostics.extend(unused_resource::find(&graph));
         diagnostics.extend(queue_cycle::find(&graph));
+        diagnostics.extend(table_scan::find(&graph));
     }
     Ok(Analysis {
         graph,

@@ -29,6 +29,10 @@ pub const HTTP_HEAD_BYTES_MAX: usize = 8_192;
 /// One encoded table item.
 pub const ITEM_BYTES_MAX: usize = 380 * 1024;
 
+/// What one transaction writes, encoded: 1.9 MB, the smallest of the providers' limits less what
+/// their envelopes need.
+pub const TRANSACTION_BYTES_MAX: usize = 1_900_000;
+
 /// A secret's value.
 pub const SECRET_BYTES_MAX: usize = 24 * 1024;
 

@@ -1,7 +1,9 @@
-//! Table: single items (contract, 4.7); conditions and queries in modules of their own.
+//! Table: single items (contract, 4.7); conditions, queries and several items at once in modules of
+//! their own.
 
 mod condition;
 mod query;
+mod several;
 
 use crate::clause::{Clause, clause};
 use crate::declare::{Declarations, target};
@@ -103,7 +105,13 @@ pub(crate) fn clauses() -> Vec<Clause> {
             unknown
         ),
     ];
-    [items, condition::clauses(), query::clauses()].concat()
+    [
+        items,
+        condition::clauses(),
+        query::clauses(),
+        several::clauses(),
+    ]
+    .concat()
 }
 
 /// A table with partition key `id`, an index and a ttl.

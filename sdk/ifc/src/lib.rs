@@ -84,8 +84,9 @@ pub use queue::{Outgoing, Queue};
 pub use secret::Secret;
 pub use state::State;
 pub use table::{
-    Attribute, BatchGet, Condition, Cursor, Delete, Get, Index, IndexAttribute, IntoAttribute,
-    Item, KeyAttribute, KeyOf, NoSortKey, Page, Put, Query, SortAttribute, Table, Update,
+    Attribute, BatchGet, BatchWrite, Check, Condition, Cursor, Delete, Get, Index, IndexAttribute,
+    IntoAttribute, Item, ItemOperation, KeyAttribute, KeyOf, NoSortKey, Page, Put, Query, Scan,
+    SortAttribute, Table, Transaction, Update,
 };
 pub use topic::{AttributeTest, Filter, Publication, Topic, attribute};
 

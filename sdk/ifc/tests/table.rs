@@ -261,3 +261,216 @@ async fn of_two_writers_that_read_the_same_one_wins() {
     ACCOUNTS.put(&yours).overwrite().await.unwrap();
     assert_eq!(ACCOUNTS.get(7).await.unwrap().unwrap().balance, 20);
 }
+
+#[ifc::test]
+async fn a_transaction_happens_as_a_whole() {
+    READINGS.put(&reading("m", 1)).await.unwrap();
+    READINGS.put(&reading("m", 2)).await.unwrap();
+    let write = |limit: i64| {
+        READINGS
+            .transact()
+            .with(READINGS.put(&reading("m", 3)).if_not_exists())
+            .with(
+                READINGS
+                    .update(("m", 1))
+                    .increment(Reading::CORRECTIONS, 1)
+                    .when(Reading::CORRECTIONS.lt(limit)),
+            )
+            .with(READINGS.delete(("m", 2)).if_exists())
+            .with(READINGS.check(("m", 9)).if_not_exists())
+    };
+    let error = write(0).await.unwrap_err();
+    assert!(error.is_conflict());
+    assert_eq!(error.failed_operation(), Some(1));
+    assert_eq!(
+        error.to_string(),
+        "transact on `readings`: operation 2 (update): the condition does not hold: attribute \
+         `corrections` does not compare as the condition demands"
+    );
+    assert_eq!(READINGS.query("m").all().await.unwrap().len(), 2);
+
+    write(1).await.unwrap();
+    let left = READINGS.query("m").all().await.unwrap();
+    let left: Vec<_> = left.iter().map(|r| (r.at, r.corrections)).collect();
+    assert_eq!(left, [(1, 1), (3, 0)]);
+}
+
+#[ifc::test]
+async fn a_transaction_outside_the_contract_is_refused() {
+    assert!(READINGS.transact().await.is_ok(), "of nothing");
+    let across = READINGS
+        .transact()
+        .with(READINGS.put(&reading("m", 1)))
+        .with(READINGS.put(&reading("other", 1)));
+    let error = across.await.unwrap_err();
+    assert!(error.is_unsupported());
+    assert_eq!(
+        error.to_string(),
+        "transact on `readings`: operation 2 (put): E-TBL-02 readings: a transaction across \
+         partitions is not available on azure because its transactional batches are bound to one \
+         partition key; give the items the same partition key in one table, or use a workflow with \
+         compensation"
+    );
+    let tables = READINGS.transact().with(ACCOUNTS.delete(1));
+    assert!(tables.await.unwrap_err().is_unsupported());
+    let twice = READINGS
+        .transact()
+        .with(READINGS.put(&reading("m", 1)))
+        .with(READINGS.delete(("m", 1)));
+    assert_eq!(kind(twice.await), ErrorKind::Invalid);
+    let nothing = READINGS.transact().with(READINGS.check(("m", 1)));
+    assert_eq!(kind(nothing.await), ErrorKind::Invalid);
+    let many = (0..101).map(|at| READINGS.delete(("m", at)));
+    let many = READINGS.transact().with_all(many);
+    assert_eq!(kind(many.await), ErrorKind::TooLarge);
+    let large = (0..6).map(|at| {
+        let mut reading = reading("m", at);
+        reading.place = Some("p".repeat(320_000));
+        READINGS.put(&reading)
+    });
+    let large = READINGS.transact().with_all(large).await.unwrap_err();
+    assert!(large.is_too_large(), "{large}");
+    assert_eq!(READINGS.query("m").all().await.unwrap(), []);
+}
+
+#[ifc::test]
+async fn versions_hold_in_transactions() {
+    let account = |id, version| Account {
+        id,
+        balance: 0,
+        note: None,
+        version,
+    };
+    ACCOUNTS.put(&account(7, 0)).await.unwrap();
+    let stale = ACCOUNTS.transact().with(ACCOUNTS.put(&account(7, 0)));
+    assert!(stale.await.unwrap_err().is_conflict());
+    let checked = ACCOUNTS.transact().with(ACCOUNTS.check(7).if_version(1));
+    checked.await.unwrap();
+    let next = ACCOUNTS.transact().with(ACCOUNTS.put(&account(7, 1)));
+    next.await.unwrap();
+    assert_eq!(ACCOUNTS.get(7).await.unwrap().unwrap().version, 2);
+}
+
+#[ifc::test]
+async fn a_batch_has_a_result_for_each_item() {
+    READINGS.put(&reading("old", 1)).await.unwrap();
+    let mut large = reading("m", 2);
+    large.place = Some("p".repeat(400 * 1024));
+    let results = READINGS
+        .batch_write()
+        .put(&reading("m", 1))
+        .put(&large)
+        .delete(("old", 1))
+        .delete(("", 1))
+        .await
+        .unwrap();
+    let kinds: Vec<_> = (results.iter())
+        .map(|result| result.as_ref().err().map(Error::kind))
+        .collect();
+    let expected = [
+        None,
+        Some(ErrorKind::TooLarge),
+        None,
+        Some(ErrorKind::Invalid),
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!(READINGS.query("m").all().await.unwrap().len(), 1);
+    assert_eq!(READINGS.query("old").all().await.unwrap(), []);
+
+    let batch = |count| {
+        (0..count).fold(READINGS.batch_write(), |batch, at| {
+            batch.put(&reading("b", at))
+        })
+    };
+    assert_eq!(batch(25).await.unwrap().len(), 25);
+    assert_eq!(kind(batch(26).await), ErrorKind::TooLarge);
+    let twice = batch(1).delete(("b", 0)).await;
+    assert_eq!(kind(twice), ErrorKind::Invalid);
+    assert!(READINGS.batch_write().await.unwrap().is_empty());
+}
+
+#[ifc::test]
+async fn a_scan_reads_everything_once() {
+    for meter in ["a", "b", "c"] {
+        for at in 0..10 {
+            READINGS.put(&reading(meter, at)).await.unwrap();
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let mut scan = READINGS.scan().limit(7);
+    loop {
+        let Page { items, cursor } = scan.await.unwrap();
+        assert!(items.len() <= 7);
+        for item in items {
+            assert!(seen.insert((item.meter, item.at)), "seen twice");
+        }
+        match cursor {
+            Some(cursor) => scan = READINGS.scan().limit(7).after(&cursor),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 30);
+    assert_eq!(kind(READINGS.scan().limit(0).await), ErrorKind::Invalid);
+    assert_eq!(kind(READINGS.scan().limit(1_001).await), ErrorKind::Invalid);
+}
+
+#[derive(Serialize, Deserialize, Item)]
+struct Loose {
+    #[item(key)]
+    id: String,
+    #[serde(flatten)]
+    more: std::collections::BTreeMap<String, u8>,
+}
+
+#[resource]
+static LOOSE: Table<Loose> = Table::new("loose");
+
+#[ifc::test]
+async fn attributes_of_the_provider_are_reserved() {
+    let more = [("_version".to_owned(), 1)].into();
+    let id = "a".to_owned();
+    let error = LOOSE.put(&Loose { id, more }).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "put on `loose`: the attribute `_version` begins with `_`: such names are the provider's"
+    );
+}
+
+#[derive(Debug, Serialize, Deserialize, Item)]
+struct Wide {
+    #[item(key)]
+    id: String,
+    a: u8,
+    b: u8,
+    c: u8,
+    d: u8,
+    e: u8,
+    f: u8,
+    g: u8,
+    h: u8,
+    i: u8,
+    j: u8,
+    #[item(version)]
+    version: u64,
+}
+
+#[resource]
+static WIDE: Table<Wide> = Table::new("wide");
+
+#[ifc::test]
+async fn the_version_is_one_of_ten_changes() {
+    let nine = || {
+        WIDE.update("x")
+            .set(Wide::A, 1)
+            .set(Wide::B, 1)
+            .set(Wide::C, 1)
+            .set(Wide::D, 1)
+            .set(Wide::E, 1)
+            .set(Wide::F, 1)
+            .set(Wide::G, 1)
+            .set(Wide::H, 1)
+            .set(Wide::I, 1)
+    };
+    assert_eq!(kind(nine().await), ErrorKind::NotFound);
+    assert_eq!(kind(nine().set(Wide::J, 1).await), ErrorKind::Invalid);
+}

@@ -53,6 +53,7 @@ struct Inner {
     provider: Option<&'static str>,
     request_id: Option<String>,
     retry_safe: bool,
+    operation: Option<(usize, &'static str)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -70,6 +71,7 @@ impl Error {
                 kind,
                 ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::NotReady
             ),
+            operation: None,
             source: None,
         }))
     }
@@ -103,6 +105,13 @@ impl Error {
         self
     }
 
+    /// Says which operation of a transaction failed: its place, from 0, and its verb.
+    #[must_use]
+    pub fn in_operation(mut self, place: usize, verb: Verb) -> Error {
+        self.0.operation = Some((place, verb.as_str()));
+        self
+    }
+
     /// Adds what this error comes from.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
@@ -123,6 +132,12 @@ impl Error {
     /// The verb, where there was one.
     pub fn verb(&self) -> Option<&'static str> {
         self.0.verb
+    }
+
+    /// Which operation of a transaction failed, from 0, where one did: the others were not applied
+    /// because of it.
+    pub fn failed_operation(&self) -> Option<usize> {
+        self.0.operation.map(|(place, _)| place)
     }
 
     /// The thing asked for does not exist.
@@ -166,6 +181,9 @@ impl fmt::Display for Error {
         let inner = &*self.0;
         if let (Some(resource), Some(verb)) = (&inner.resource, inner.verb) {
             write!(f, "{verb} on `{resource}`: ")?;
+        }
+        if let Some((place, verb)) = inner.operation {
+            write!(f, "operation {} ({verb}): ", place + 1)?;
         }
         f.write_str(&inner.message)?;
         if let Some(provider) = inner.provider.filter(|_| inner.request_id.is_some()) {

@@ -6,7 +6,10 @@ use crate::config::ConfigOperations;
 use crate::function::FunctionOperations;
 use crate::queue::{OutgoingMessage, QueueOperations, Sent};
 use crate::secret::{SecretOperations, SecretValue};
-use crate::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use crate::table::{
+    Condition, Consistency, Item, ItemOperation, ItemWrite, Key, Page, Query, Scan,
+    TableOperations, Update,
+};
 use crate::topic::{TopicMessage, TopicOperations};
 use crate::{BoxFuture, Error, Provider, Target, TraceContext};
 use ifc_manifest::kind::{config, function, queue, secret, table, topic};
@@ -25,6 +28,15 @@ pub trait Interceptor: Send + Sync {
         verb: Verb,
         operation: BoxFuture<'a, Result<T, Error>>,
     ) -> BoxFuture<'a, Result<T, Error>>;
+
+    /// Whether a part of an operation may be done that has a verb of its own: what a transaction
+    /// does with one item.
+    ///
+    /// # Errors
+    /// Why not; the whole operation then fails with it.
+    fn admit(&self, _: Target<'_>, _: Kind, _: Verb) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// `inner` with an interceptor around each operation.
@@ -130,6 +142,39 @@ impl<I: Interceptor> TableOperations for Intercepted<I> {
         let operation = self.inner.query(target, query);
         self.interceptor
             .around(target, Kind::Table, table::QUERY, operation)
+    }
+
+    fn scan<'a>(&'a self, target: Target<'a>, scan: Scan) -> BoxFuture<'a, Result<Page, Error>> {
+        let operation = self.inner.scan(target, scan);
+        self.interceptor
+            .around(target, Kind::Table, table::SCAN, operation)
+    }
+
+    fn batch_write<'a>(
+        &'a self,
+        target: Target<'a>,
+        writes: Vec<ItemWrite>,
+    ) -> BoxFuture<'a, Result<Vec<Result<(), Error>>, Error>> {
+        let operation = self.inner.batch_write(target, writes);
+        self.interceptor
+            .around(target, Kind::Table, table::BATCH_WRITE, operation)
+    }
+
+    fn transact<'a>(
+        &'a self,
+        target: Target<'a>,
+        operations: Vec<ItemOperation>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        for (place, operation) in operations.iter().enumerate() {
+            let verb = operation.verb();
+            if let Err(error) = self.interceptor.admit(target, Kind::Table, verb) {
+                let error = error.in_operation(place, verb);
+                return Box::pin(std::future::ready(Err(error)));
+            }
+        }
+        let operation = self.inner.transact(target, operations);
+        self.interceptor
+            .around(target, Kind::Table, table::TRANSACT, operation)
     }
 }
 

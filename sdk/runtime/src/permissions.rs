@@ -188,6 +188,10 @@ impl Interceptor for Enforcement {
             Err(denied) => Box::pin(ready(Err(denied))),
         }
     }
+
+    fn admit(&self, target: Target<'_>, kind: Kind, verb: Verb) -> Result<(), Error> {
+        self.grants.check(target, kind, verb)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Operations of a table, with items, keys, conditions, updates and queries as plain data.
 
 use crate::{BoxFuture, Error, Target};
+use ifc_manifest::Verb;
+use ifc_manifest::kind::table as kind;
 use serde_json::{Map, Value};
 
 /// A stored item: attribute names to values.
@@ -126,7 +128,74 @@ pub struct Query {
     pub consistency: Consistency,
 }
 
-/// Some items of a query, in order of their sort keys.
+/// A read of all items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// Most items on the page, 1 to 1,000.
+    pub limit: u32,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// How fresh.
+    pub consistency: Consistency,
+}
+
+/// One item of a `batch_write`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ItemWrite {
+    /// Writes a whole item, whatever is there.
+    Put(Item),
+    /// Removes the item under a key, if there is one.
+    Delete(Key),
+}
+
+/// What a transaction does with one item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ItemOperation {
+    /// As [`TableOperations::put`].
+    Put {
+        /// The item.
+        item: Item,
+        /// What must hold of the one that is there.
+        condition: Condition,
+    },
+    /// As [`TableOperations::update`], but for the item that it returns.
+    Update {
+        /// Which item.
+        key: Key,
+        /// The changes.
+        update: Update,
+        /// What must hold of the item.
+        condition: Condition,
+    },
+    /// As [`TableOperations::delete`].
+    Delete {
+        /// Which item.
+        key: Key,
+        /// What must hold of it.
+        condition: Condition,
+    },
+    /// Changes nothing: the transaction happens only if the condition holds.
+    Check {
+        /// Which item.
+        key: Key,
+        /// What must hold of it.
+        condition: Condition,
+    },
+}
+
+impl ItemOperation {
+    /// The verb that a unit needs for it.
+    pub const fn verb(&self) -> Verb {
+        match self {
+            ItemOperation::Put { .. } => kind::PUT,
+            ItemOperation::Update { .. } => kind::UPDATE,
+            ItemOperation::Delete { .. } => kind::DELETE,
+            ItemOperation::Check { .. } => kind::CHECK,
+        }
+    }
+}
+
+/// Some items of a query, in order of their sort keys, or of a scan, in no order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// The items.
@@ -199,4 +268,38 @@ pub trait TableOperations {
     /// # Errors
     /// `Invalid` for a cursor of another query, `NotReady` while an index is being built.
     fn query<'a>(&'a self, table: Target<'a>, query: Query) -> BoxFuture<'a, Result<Page, Error>>;
+
+    /// One page of all items, in no order. An item that is there from the first page to the last is
+    /// on exactly one of them; one that is written meanwhile may be on any or none.
+    ///
+    /// # Errors
+    /// `Invalid` for a cursor of another scan.
+    fn scan<'a>(&'a self, table: Target<'a>, scan: Scan) -> BoxFuture<'a, Result<Page, Error>>;
+
+    /// Writes and removes 1 to 25 different items, each on its own: the result has one entry for
+    /// each, in the order given.
+    ///
+    /// # Errors
+    /// The outer result fails when nothing was written. The inner ones as [`put`](Self::put) and
+    /// [`delete`](Self::delete) without a condition.
+    fn batch_write<'a>(
+        &'a self,
+        table: Target<'a>,
+        writes: Vec<ItemWrite>,
+    ) -> BoxFuture<'a, Result<Vec<Result<(), Error>>, Error>>;
+
+    /// Performs 1 to 100 operations on different items of one partition: all of them, or none.
+    ///
+    /// Conditions look at the items as they were before. A read of several items may see some of the
+    /// changes before the others.
+    ///
+    /// # Errors
+    /// Those of the single operations, with [`Error::failed_operation`] saying which; `Conflict`
+    /// without it when another transaction was faster; `TooLarge` when what is written together
+    /// exceeds [`TRANSACTION_BYTES_MAX`](ifc_manifest::size::TRANSACTION_BYTES_MAX).
+    fn transact<'a>(
+        &'a self,
+        table: Target<'a>,
+        operations: Vec<ItemOperation>,
+    ) -> BoxFuture<'a, Result<(), Error>>;
 }

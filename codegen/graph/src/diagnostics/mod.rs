@@ -8,6 +8,7 @@ use ifc_manifest::{ApplicationDescriptor, Descriptor, HandlerDescriptor, Resourc
 
 pub mod dropped_declaration;
 pub mod queue_cycle;
+pub mod table_scan;
 pub mod unlinked_crate;
 pub mod unreadable_declaration;
 pub mod unreadable_record;

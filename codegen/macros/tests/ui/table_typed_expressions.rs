@@ -16,6 +16,8 @@ async fn change() -> Result<()> {
     ORDERS.update("o-1").increment(Order::CUSTOMER, 1).await?;
     ORDERS.update("o-1").set(Order::TOTAL, 7).await?;
     ORDERS.get(7).await?;
+    ORDERS.transact().with(ORDERS.get("o-1")).await?;
+    ORDERS.check("o-1").if_exists().await?;
     Ok(())
 }
 

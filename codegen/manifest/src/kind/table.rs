@@ -15,9 +15,28 @@ pub const PUT: Verb = Verb::new("put");
 pub const UPDATE: Verb = Verb::new("update");
 /// Remove an item.
 pub const DELETE: Verb = Verb::new("delete");
+/// Make a transaction depend on an item that it does not change.
+pub const CHECK: Verb = Verb::new("check");
+/// Commit a transaction. What it does with each item is a verb of its own.
+pub const TRANSACT: Verb = Verb::new("transact");
+/// Write and remove up to 25 items, each on its own.
+pub const BATCH_WRITE: Verb = Verb::new("batch_write");
+/// Read all items, whatever their keys.
+pub const SCAN: Verb = Verb::new("scan");
 
 /// Every verb.
-pub const VERBS: &[Verb] = &[GET, BATCH_GET, QUERY, PUT, UPDATE, DELETE];
+pub const VERBS: &[Verb] = &[
+    GET,
+    BATCH_GET,
+    QUERY,
+    SCAN,
+    PUT,
+    UPDATE,
+    DELETE,
+    BATCH_WRITE,
+    TRANSACT,
+    CHECK,
+];
 
 limits! {
     /// Indexes of one table.
@@ -28,6 +47,12 @@ limits! {
     UPDATE_PATHS = "the number of attributes changed by one update", 1..=10, "";
     /// Items on one page of a query.
     QUERY_LIMIT = "the limit of a query", 1..=1000, "";
+    /// Items on one page of a scan.
+    SCAN_LIMIT = "the limit of a scan", 1..=1000, "";
+    /// Items written by one `batch_write`.
+    BATCH_WRITE_ITEMS = "the number of items of batch_write", 1..=25, "";
+    /// Operations of one transaction.
+    TRANSACT_OPERATIONS = "the number of operations of a transaction", 1..=100, "";
 }
 
 /// Longest partition key, in bytes of UTF-8.

@@ -79,7 +79,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
 }
 
 /// A table with partition key `box` and sort key `label`, and an index with a numeric sort key.
-const SORTED: ItemSchema = ItemSchema {
+pub(crate) const SORTED: ItemSchema = ItemSchema {
     key: KeySchema {
         name: "box",
         scalar: Scalar::String,
@@ -153,6 +153,11 @@ pub(crate) async fn by_index(
     page(running, table, all_of_index(index, partition))
         .await
         .items
+}
+
+/// The items of a partition.
+pub(crate) async fn by_partition(running: &Running, table: &str, partition: &str) -> Vec<Item> {
+    page(running, table, all(partition)).await.items
 }
 
 async fn page(running: &Running, table: &str, query: Query) -> Page {

@@ -5,7 +5,7 @@ use crate::message::Message;
 use crate::moment::{Moment, nanoseconds};
 use crate::queue::{Rules, Sequence};
 use crate::store::{Fault, Transaction};
-use crate::table::{self, Put, Table};
+use crate::table::{self, Put, Step, Table};
 use crate::{config, queue, secret};
 use ifc_manifest::kind;
 use ifc_manifest::kind::edge::Selection;
@@ -16,7 +16,10 @@ use ifc_runtime::event::random_id;
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
-use ifc_runtime::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use ifc_runtime::table::{
+    Condition, Consistency, Item, ItemOperation, ItemWrite, Key, Page, Query, Scan,
+    TableOperations, Update,
+};
 use ifc_runtime::topic::{TopicMessage, TopicOperations};
 use ifc_runtime::{
     BoxFuture, Error, ErrorKind, Invocation, Provider, Target, TraceContext, handler,
@@ -145,6 +148,53 @@ impl TableOperations for Local {
             let (table, now) = (self.table(table)?, self.now_moment());
             self.store
                 .read(|snapshot| table::query(snapshot, table, now, &query))
+        })
+    }
+
+    fn scan<'a>(&'a self, table: Target<'a>, scan: Scan) -> BoxFuture<'a, Result<Page, Error>> {
+        named(table, kind::table::SCAN, async move {
+            let (table, now) = (self.table(table)?, self.now_moment());
+            self.store
+                .read(|snapshot| table::scan(snapshot, table, now, &scan))
+        })
+    }
+
+    fn batch_write<'a>(
+        &'a self,
+        target: Target<'a>,
+        writes: Vec<ItemWrite>,
+    ) -> BoxFuture<'a, Result<Vec<Result<(), Error>>, Error>> {
+        named(target, kind::table::BATCH_WRITE, async move {
+            let (table, now) = (Arc::clone(self.table(target)?), self.now_moment());
+            let steps = writes.into_iter();
+            let steps = steps.map(|write| Step::of_batch(&table, write).map_err(refusal));
+            let steps = steps.collect();
+            let command = move |transaction: &mut Transaction<'_, '_>| {
+                table::batch_write(transaction, &table, now, steps)
+            };
+            let results = self.store.write(command).await?;
+            let on = |error: Error| error.on(target, kind::table::BATCH_WRITE);
+            let named = results.into_iter().map(|result| result.map_err(on));
+            Ok(named.collect())
+        })
+    }
+
+    fn transact<'a>(
+        &'a self,
+        table: Target<'a>,
+        operations: Vec<ItemOperation>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        named(table, kind::table::TRANSACT, async move {
+            let (table, now) = (Arc::clone(self.table(table)?), self.now_moment());
+            let steps = operations.into_iter().enumerate();
+            let steps: Vec<Step> = steps
+                .map(|(place, operation)| Step::of_transaction(&table, place, operation))
+                .collect::<Result<_, _>>()
+                .map_err(refusal)?;
+            let command = move |transaction: &mut Transaction<'_, '_>| {
+                table::transact(transaction, &table, now, &steps)
+            };
+            self.store.write(command).await
         })
     }
 }

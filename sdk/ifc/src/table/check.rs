@@ -12,6 +12,12 @@ pub(super) fn stored(item: &impl Serialize) -> Result<Item, Error> {
     match serde_json::to_value(item) {
         Ok(Value::Object(item)) => {
             for (name, value) in &item {
+                if name.starts_with('_') {
+                    let message = format!(
+                        "the attribute `{name}` begins with `_`: such names are the provider's"
+                    );
+                    return Err(Error::new(ErrorKind::Invalid, message));
+                }
                 portable(name, value)?;
             }
             size(&item)?;
@@ -67,19 +73,22 @@ impl std::io::Write for Count {
     }
 }
 
-fn size(item: &Item) -> Result<(), Error> {
+/// Length of the JSON of what serde_json made.
+pub(super) fn bytes(value: &impl Serialize) -> usize {
     let mut count = Count(0);
-    // Counting cannot fail and the item was made by serde_json.
-    let _ = serde_json::to_writer(&mut count, item);
-    if count.0 <= ITEM_BYTES_MAX {
+    // Counting cannot fail, and what serde_json made has a JSON form.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}
+
+fn size(item: &Item) -> Result<(), Error> {
+    let bytes = bytes(item);
+    if bytes <= ITEM_BYTES_MAX {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::TooLarge,
-        format!(
-            "the item has {} bytes, the limit is {ITEM_BYTES_MAX}",
-            count.0
-        ),
+        format!("the item has {bytes} bytes, the limit is {ITEM_BYTES_MAX}",),
     ))
 }
 

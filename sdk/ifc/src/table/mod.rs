@@ -5,19 +5,27 @@ mod expression;
 mod item;
 mod operation;
 
+mod batch_write;
+mod scan;
+mod transaction;
+
+pub use batch_write::BatchWrite;
 pub use expression::{Attribute, Condition, IntoAttribute};
 pub use item::{
     Index, IndexAttribute, Item, KeyAttribute, KeyOf, NoSortKey, SortAttribute, TtlAttribute,
     VersionAttribute,
 };
 pub use operation::{BatchGet, Cursor, Delete, Get, Page, Put, Query, Update};
+pub use scan::Scan;
+pub use transaction::{Check, ItemOperation, Transaction};
 
 use crate::Undeclared;
 use ifc_manifest::Verb;
 use ifc_manifest::format::Encoder;
 use ifc_manifest::kind::Retention;
 use ifc_manifest::kind::table::{
-    self as kind, BATCH_GET, DELETE, GET, PUT, QUERY, TableKnobs, UPDATE,
+    self as kind, BATCH_GET, BATCH_WRITE, CHECK, DELETE, GET, PUT, QUERY, SCAN, TRANSACT,
+    TableKnobs, UPDATE,
 };
 use ifc_manifest::name;
 use ifc_runtime::{Operation, Resource, grant};
@@ -135,6 +143,10 @@ operations! {
     UpdateOperation = UPDATE;
     DeleteOperation = DELETE;
     QueryOperation = QUERY;
+    ScanOperation = SCAN;
+    BatchWriteOperation = BATCH_WRITE;
+    TransactOperation = TRANSACT;
+    CheckOperation = CHECK;
 }
 
 // `R: Resource` stands on the methods, not on the impl: only then does the compiler show that
@@ -230,6 +242,115 @@ impl<T: Item, R> Table<T, R> {
         R: Resource,
     {
         Query::new::<P>(grant::<R, QueryOperation>(), Some(index.name()), partition)
+    }
+
+    /// All items, in no order, page by page.
+    ///
+    /// It reads, and is billed for, the whole table; `ifc check` notes it. Prefer a query of an
+    /// index. An item that is there from the first page to the last is on exactly one of them.
+    ///
+    /// # Errors
+    /// Of kind `Invalid` for a limit outside 1 to 1,000 or a cursor of something else.
+    pub fn scan(&self) -> Scan<T>
+    where
+        R: Resource,
+    {
+        Scan::new(grant::<R, ScanOperation>())
+    }
+
+    /// Writes and removes up to 25 different items, each on its own and without a condition: one
+    /// result for each, in order.
+    ///
+    /// ```
+    /// # use ifc::prelude::*;
+    /// # #[derive(Serialize, Deserialize, Item)]
+    /// # struct Order { #[item(key)] id: String }
+    /// # #[resource]
+    /// # static ORDERS: Table<Order> = Table::new("orders");
+    /// # async fn example(new: &[Order]) -> Result<()> {
+    /// let mut batch = ORDERS.batch_write().delete("o-1");
+    /// for order in new {
+    ///     batch = batch.put(order);
+    /// }
+    /// for (place, result) in batch.await?.into_iter().enumerate() {
+    ///     if let Err(error) = result {
+    ///         tracing::warn!(place, %error, "not written");
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The outer result fails when nothing was written: of kind `TooLarge` for more than 25 items,
+    /// `Invalid` when two are about the same item. The inner ones as [`put`](Table::put) and
+    /// [`delete`](Table::delete).
+    pub fn batch_write(&self) -> BatchWrite<T>
+    where
+        R: Resource,
+    {
+        BatchWrite::new(grant::<R, BatchWriteOperation>())
+    }
+
+    /// Up to 100 operations on different items of one partition: all of them happen, or none.
+    ///
+    /// Conditions look at the items as they were before. It is durable when it returns. A read of
+    /// several items that runs meanwhile may see some of the changes before the others.
+    ///
+    /// ```
+    /// # use ifc::prelude::*;
+    /// #[derive(Serialize, Deserialize, Item)]
+    /// struct Account {
+    ///     #[item(key)]
+    ///     owner: String,
+    ///     #[item(sort)]
+    ///     name: String,
+    ///     cents: i64,
+    /// }
+    ///
+    /// #[resource]
+    /// static ACCOUNTS: Table<Account> = Table::new("accounts");
+    ///
+    /// # async fn example() -> Result<()> {
+    /// let moved = ACCOUNTS
+    ///     .transact()
+    ///     .with(ACCOUNTS.check(("ada", "limit")).when(Account::CENTS.ge(500)))
+    ///     .with(
+    ///         ACCOUNTS
+    ///             .update(("ada", "current"))
+    ///             .increment(Account::CENTS, -500)
+    ///             .when(Account::CENTS.ge(500)),
+    ///     )
+    ///     .with(ACCOUNTS.update(("ada", "savings")).increment(Account::CENTS, 500))
+    ///     .await;
+    /// match moved {
+    ///     Err(error) if error.is_conflict() => match error.failed_operation() {
+    ///         Some(1) => Err(HandlerError::conflict("not enough money")),
+    ///         _ => Err(error.into()),
+    ///     },
+    ///     result => Ok(result?),
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `is_conflict` when a condition does not hold, `is_not_found` when an updated item is not
+    /// there, with [`failed_operation`](crate::Error::failed_operation) saying which operation it
+    /// was; `is_conflict` without it when another transaction was faster. `is_too_large` for more
+    /// than 100 operations or 1.9 MB; `is_unsupported` for items of different partitions or tables;
+    /// of kind `Invalid` when two operations are about the same item.
+    pub fn transact(&self) -> Transaction
+    where
+        R: Resource,
+    {
+        Transaction::new(grant::<R, TransactOperation>())
+    }
+
+    /// A condition of a [transaction](Table::transact) on an item that it does not change.
+    pub fn check<'a>(&self, key: KeyOf<'a, T>) -> Check<T>
+    where
+        R: Resource,
+    {
+        Check::new(grant::<R, CheckOperation>(), key)
     }
 }
 

@@ -13,11 +13,15 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// Where an operation runs.
-fn environment(target: Target<'_>, verb: Verb) -> Result<Arc<Environment>, Error> {
+pub(super) fn environment(target: Target<'_>, verb: Verb) -> Result<Arc<Environment>, Error> {
     Environment::current().map_err(|error| error.on(target, verb))
 }
 
-fn decode<T: Item>(item: runtime::Item, target: Target<'_>, verb: Verb) -> Result<T, Error> {
+pub(super) fn decode<T: Item>(
+    item: runtime::Item,
+    target: Target<'_>,
+    verb: Verb,
+) -> Result<T, Error> {
     serde_json::from_value(Value::Object(item))
         .map_err(|error| malformed(std::any::type_name::<T>(), error).on(target, verb))
 }
@@ -50,6 +54,7 @@ macro_rules! awaitable {
         }
     };
 }
+pub(super) use awaitable;
 
 /// A read of one item. See [`Table::get`](super::Table::get).
 #[must_use = "the item is read when this is awaited"]
@@ -141,17 +146,17 @@ awaitable!([T: Item] BatchGet<T> => Vec<T>, kind::BATCH_GET);
 
 /// Clauses under construction; the first one without a JSON form is kept as the error.
 #[derive(Default)]
-struct Clauses(Vec<Clause>, Option<serde_json::Error>);
+pub(super) struct Clauses(Vec<Clause>, Option<serde_json::Error>);
 
 impl Clauses {
-    fn add(&mut self, clause: serde_json::Result<Clause>) {
+    pub(super) fn add(&mut self, clause: serde_json::Result<Clause>) {
         match clause {
             Ok(clause) => self.0.push(clause),
             Err(error) => self.1 = self.1.take().or(Some(error)),
         }
     }
 
-    fn finish(self) -> Result<Vec<Clause>, Error> {
+    pub(super) fn finish(self) -> Result<Vec<Clause>, Error> {
         match self.1 {
             Some(error) => Err(no_json(error)),
             None => Ok(self.0),
@@ -159,7 +164,7 @@ impl Clauses {
     }
 }
 
-fn version_is(attribute: &str, version: u64) -> Clause {
+pub(super) fn version_is(attribute: &str, version: u64) -> Clause {
     match version {
         0 => Clause::ItemMissing,
         version => Clause::Compare {
@@ -173,8 +178,8 @@ fn version_is(attribute: &str, version: u64) -> Clause {
 /// A write of one item. See [`Table::put`](super::Table::put).
 #[must_use = "the item is written when this is awaited"]
 pub struct Put {
-    grant: &'static Grant,
-    item: Result<runtime::Item, Error>,
+    pub(super) grant: &'static Grant,
+    item: Result<(Key, runtime::Item), Error>,
     clauses: Clauses,
     /// Attribute and value of the version that the stored item must have.
     version: Option<(&'static str, u64)>,
@@ -185,7 +190,7 @@ impl Put {
     pub(super) fn new<T: Item>(grant: &'static Grant, item: &T) -> Self {
         Put {
             grant,
-            item: item::key_of(item).and_then(|_| check::stored(item)),
+            item: item::key_of(item).and_then(|key| Ok((key, check::stored(item)?))),
             clauses: Clauses::default(),
             version: T::SCHEMA.version.zip(item.version()),
             overwrite: false,
@@ -216,13 +221,19 @@ impl Put {
         self
     }
 
-    async fn run(self, target: Target<'static>) -> Result<(), Error> {
-        let mut item = self.item?;
+    /// The item with its key and condition, or why the contract does not allow it.
+    pub(super) fn checked(self) -> Result<(Key, runtime::Item, Vec<Clause>), Error> {
+        let (key, mut item) = self.item?;
         let mut clauses = self.clauses.finish()?;
         if let Some((attribute, version)) = self.version.filter(|_| !self.overwrite) {
             clauses.push(version_is(attribute, version));
             item.insert(attribute.to_owned(), (version + 1).into());
         }
+        Ok((key, item, clauses))
+    }
+
+    async fn run(self, target: Target<'static>) -> Result<(), Error> {
+        let (_, item, clauses) = self.checked()?;
         environment(target, kind::PUT)?
             .provider
             .put(target, item, clauses)
@@ -235,7 +246,7 @@ awaitable!([] Put => (), kind::PUT);
 /// A removal of one item. See [`Table::delete`](super::Table::delete).
 #[must_use = "the item is removed when this is awaited"]
 pub struct Delete<T> {
-    grant: &'static Grant,
+    pub(super) grant: &'static Grant,
     key: Result<Key, Error>,
     clauses: Clauses,
     marker: PhantomData<fn() -> T>,
@@ -263,11 +274,16 @@ impl<T: Item> Delete<T> {
         self
     }
 
+    /// The key and the condition, or why the contract does not allow them.
+    pub(super) fn checked(self) -> Result<(Key, Vec<Clause>), Error> {
+        Ok((self.key?, self.clauses.finish()?))
+    }
+
     async fn run(self, target: Target<'static>) -> Result<(), Error> {
-        let clauses = self.clauses.finish()?;
+        let (key, clauses) = self.checked()?;
         environment(target, kind::DELETE)?
             .provider
-            .delete(target, self.key?, clauses)
+            .delete(target, key, clauses)
             .await
     }
 }
@@ -277,7 +293,7 @@ awaitable!([T: Item] Delete<T> => (), kind::DELETE);
 /// Changes of one item. See [`Table::update`](super::Table::update).
 #[must_use = "the item is changed when this is awaited"]
 pub struct Update<T> {
-    grant: &'static Grant,
+    pub(super) grant: &'static Grant,
     key: Result<Key, Error>,
     update: runtime::Update,
     clauses: Clauses,
@@ -335,7 +351,7 @@ impl<T: Item> Update<T> {
     }
 
     /// The changes, or why the contract does not allow them.
-    fn checked(mut self) -> Result<(Key, runtime::Update, Vec<Clause>), Error> {
+    pub(super) fn checked(mut self) -> Result<(Key, runtime::Update, Vec<Clause>), Error> {
         if let Some(error) = self.failed {
             return Err(no_json(error));
         }
@@ -363,15 +379,23 @@ impl<T: Item> Update<T> {
             }
             seen.push(name);
         }
-        if !kind::UPDATE_PATHS.contains(seen.len() as u64) {
-            let message = format!("{} changes: {}", seen.len(), kind::UPDATE_PATHS.message);
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
+        let mut changes = seen.len();
         for (name, value) in &update.set {
             check::portable(name, value)?;
         }
-        if let Some(version) = T::SCHEMA.version {
+        if changes > 0
+            && let Some(version) = T::SCHEMA.version
+        {
             update.increment.push((version.to_owned(), 1));
+            changes += 1;
+        }
+        if !kind::UPDATE_PATHS.contains(changes as u64) {
+            let counted = match T::SCHEMA.version {
+                Some(_) => " (the version is one of them)",
+                None => "",
+            };
+            let message = format!("{changes} changes{counted}: {}", kind::UPDATE_PATHS.message);
+            return Err(Error::new(ErrorKind::Invalid, message));
         }
         Ok((self.key?, self.update, self.clauses.finish()?))
     }
@@ -406,11 +430,11 @@ macro_rules! integers {
 
 integers!(u8, u16, u32, u64, i8, i16, i32, i64);
 
-/// Where a page ended. Opaque; hand it to [`Query::after`], also from another process, within an
-/// hour.
+/// Where a page ended. Opaque; hand it to [`Query::after`] or
+/// [`Scan::after`](super::Scan::after), also from another process, within an hour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Cursor(String);
+pub struct Cursor(pub(super) String);
 
 impl Cursor {
     /// The cursor as text, for a client.
@@ -424,10 +448,10 @@ impl Cursor {
     }
 }
 
-/// Some items of a query.
+/// Some items of a query or a scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The items, in order of their sort keys.
+    /// The items: of a query in order of their sort keys, of a scan in no order.
     pub items: Vec<T>,
     /// Where to go on; `None` on the last page.
     pub cursor: Option<Cursor>,
@@ -441,8 +465,8 @@ pub struct Query<T, S> {
     marker: PhantomData<fn() -> (T, S)>,
 }
 
-/// Items on a page when the query does not say.
-const LIMIT_DEFAULT: u32 = 100;
+/// Items on a page when nobody says.
+pub(super) const LIMIT_DEFAULT: u32 = 100;
 
 impl<T, S> Query<T, S> {
     pub(super) fn new<P: KeyAttribute>(

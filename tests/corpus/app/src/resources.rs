@@ -40,6 +40,7 @@ pub(crate) struct Visit {
     pub(crate) page: String,
     #[item(sort)]
     pub(crate) at: u64,
+    pub(crate) note: Option<String>,
 }
 
 pub(crate) const fn job(number: u64) -> Job {
@@ -58,6 +59,7 @@ pub(crate) fn visit(at: u64) -> Visit {
     Visit {
         page: "home".to_owned(),
         at,
+        note: None,
     }
 }
 

@@ -7,19 +7,20 @@
 mod condition;
 mod cursor;
 mod query;
+mod write;
 
-pub(crate) use query::query;
+pub(crate) use query::{query, scan};
+pub(crate) use write::{Put, Step, batch_write, delete, put, transact, update};
 
 use crate::moment::{Moment, epoch_seconds};
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, slices};
-use condition::holds;
 use ifc_manifest::kind::table::{
     INTEGER_MAX, Index, KEY_BYTES_MAX, Key as KeyAttribute, SORT_KEY_BYTES_MAX, Scalar, TableSpec,
 };
 use ifc_manifest::size::ITEM_BYTES_MAX;
 use ifc_runtime::ErrorKind;
-use ifc_runtime::table::{Clause, Condition, Item, Key, KeyValue, Update};
+use ifc_runtime::table::{Item, Key, KeyValue};
 use redb::ReadableTable as _;
 use serde_json::Value;
 
@@ -235,193 +236,6 @@ pub(crate) fn get(
     Ok(table.is_visible(&item, now).then_some(item))
 }
 
-fn conflict(clause: &Clause) -> Fault {
-    let what = match clause {
-        Clause::ItemExists => "the item does not exist".to_owned(),
-        Clause::ItemMissing => "the item exists already".to_owned(),
-        Clause::AttributeExists(name) => format!("the item has no attribute `{name}`"),
-        Clause::AttributeMissing(name) => format!("the item has an attribute `{name}`"),
-        Clause::Compare { attribute, .. } => {
-            format!("attribute `{attribute}` does not compare as the condition demands")
-        }
-    };
-    Fault::refused(
-        ErrorKind::Conflict,
-        format!("the condition does not hold: {what}"),
-    )
-}
-
-/// What is stored under a key: the item as it is on disk, expired or not.
-struct Stored {
-    item: Option<Item>,
-}
-
-impl Stored {
-    fn visible(&self, table: &Table, now: Moment) -> Option<&Item> {
-        self.item
-            .as_ref()
-            .filter(|item| table.is_visible(item, now))
-    }
-}
-
-fn stored(transaction: &Transaction<'_, '_>, item_key: &[u8]) -> Result<Stored, Fault> {
-    let item = match transaction.table().get(item_key)? {
-        Some(bytes) => Some(parse(bytes.value())?),
-        None => None,
-    };
-    Ok(Stored { item })
-}
-
-fn check(condition: &Condition, item: Option<&Item>) -> Result<(), Fault> {
-    match condition.iter().find(|clause| !holds(clause, item)) {
-        Some(clause) => Err(conflict(clause)),
-        None => Ok(()),
-    }
-}
-
-/// A whole item ready to be written: everything that needs no look at the store is done, so that
-/// it is done outside the transaction.
-pub(crate) struct Put {
-    key: Key,
-    item_key: Vec<u8>,
-    bytes: Vec<u8>,
-    entries: Vec<Vec<u8>>,
-}
-
-impl Put {
-    /// Checks and encodes an item.
-    ///
-    /// # Errors
-    /// `Invalid` for its keys, `TooLarge`.
-    pub(crate) fn new(table: &Table, item: &Item) -> Result<Put, Fault> {
-        let key = table.key_of(item)?;
-        Ok(Put {
-            item_key: table.item_key(&key),
-            bytes: encode(item)?,
-            entries: table.entries(&key, item)?,
-            key,
-        })
-    }
-}
-
-/// Writes a whole item if the condition holds of the one that is there.
-pub(crate) fn put(
-    transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
-    put: &Put,
-    condition: &Condition,
-) -> Result<(), Fault> {
-    if condition.is_empty() && table.is_plain() {
-        return transaction.put(&put.item_key, &put.bytes);
-    }
-    let before = stored(transaction, &put.item_key)?;
-    check(condition, before.visible(table, now))?;
-    replace(transaction, table, put, before.item.as_ref())
-}
-
-/// Writes an item over the one that was stored, moving its entries.
-fn replace(
-    transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    put: &Put,
-    before: Option<&Item>,
-) -> Result<(), Fault> {
-    let old = match before {
-        Some(item) => table.stored_entries(&put.key, item),
-        None => Vec::new(),
-    };
-    for entry in old.iter().filter(|entry| !put.entries.contains(entry)) {
-        transaction.remove(entry)?;
-    }
-    let primary = keys::rest(&put.item_key);
-    for entry in put.entries.iter().filter(|entry| !old.contains(entry)) {
-        transaction.put(entry, primary)?;
-    }
-    transaction.put(&put.item_key, &put.bytes)
-}
-
-/// Removes an item if the condition holds of it.
-pub(crate) fn delete(
-    transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
-    key: &Key,
-    condition: &Condition,
-) -> Result<(), Fault> {
-    let item_key = table.item_key(key);
-    if condition.is_empty() && table.is_plain() {
-        transaction.remove(&item_key)?;
-        return Ok(());
-    }
-    let before = stored(transaction, &item_key)?;
-    check(condition, before.visible(table, now))?;
-    if let Some(item) = &before.item {
-        for entry in table.stored_entries(key, item) {
-            transaction.remove(&entry)?;
-        }
-        transaction.remove(&item_key)?;
-    }
-    Ok(())
-}
-
-/// Changes attributes of an item if the condition holds of it; returns the item as it then is.
-pub(crate) fn update(
-    transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
-    key: &Key,
-    update: &Update,
-    condition: &Condition,
-) -> Result<Item, Fault> {
-    let before = stored(transaction, &table.item_key(key))?;
-    let Some(item) = before.visible(table, now) else {
-        return Err(Fault::refused(ErrorKind::NotFound, "there is no such item"));
-    };
-    check(condition, Some(item))?;
-    let after = updated(table, item, update)?;
-    replace(transaction, table, &Put::new(table, &after)?, Some(item))?;
-    Ok(after)
-}
-
-fn updated(table: &Table, item: &Item, update: &Update) -> Result<Item, Fault> {
-    let changed = (update.set.iter().map(|(name, _)| name))
-        .chain(&update.remove)
-        .chain(update.increment.iter().map(|(name, _)| name));
-    for name in changed {
-        let sort = table.spec.sort.as_ref();
-        if *name == table.spec.key.name || sort.is_some_and(|sort| *name == sort.name) {
-            let message = format!("`{name}` is part of the key and cannot be changed");
-            return Err(Fault::refused(ErrorKind::Invalid, message));
-        }
-    }
-    let mut after = item.clone();
-    for (name, value) in &update.set {
-        after.insert(name.clone(), value.clone());
-    }
-    for name in &update.remove {
-        after.remove(name);
-    }
-    for (name, by) in &update.increment {
-        let number = match after.get(name) {
-            None | Some(Value::Null) => Some(0),
-            Some(value) => value.as_i64(),
-        };
-        let sum = number
-            .and_then(|number| number.checked_add(*by))
-            .filter(|sum| sum.abs() <= INTEGER_MAX)
-            .ok_or_else(|| {
-                let message = format!(
-                    "attribute `{name}` cannot be incremented by {by}: it is not an integer, or \
-                     the result leaves ±(2^53 − 1)"
-                );
-                Fault::refused(ErrorKind::Invalid, message)
-            })?;
-        after.insert(name.clone(), sum.into());
-    }
-    Ok(after)
-}
-
 /// Makes the entries of an index, or of expiry, anew from the items.
 pub(crate) fn rebuild(
     transaction: &mut Transaction<'_, '_>,
@@ -466,7 +280,7 @@ pub(crate) fn sweep(
         expired.push(item_key.into_bytes());
     }
     for item_key in &expired {
-        if let Some(item) = stored(transaction, item_key)?.item {
+        if let Some(item) = write::stored(transaction, item_key)? {
             let key = table.key_of(&item)?;
             for entry in table.stored_entries(&key, &item) {
                 transaction.remove(&entry)?;

@@ -1,12 +1,13 @@
-//! Queries: from a partition and a range of sort keys to a range of stored keys, page by page.
+//! Queries and scans: from what is asked for to a range of stored keys, page by page.
 
-use super::{Table, check_value, cursor, parse};
+use super::cursor::{self, Shape};
+use super::{Table, check_value, parse};
 use crate::moment::Moment;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, slices};
-use ifc_manifest::kind::table::{Key as KeyAttribute, QUERY_LIMIT};
+use ifc_manifest::kind::table::{Key as KeyAttribute, QUERY_LIMIT, SCAN_LIMIT};
 use ifc_runtime::ErrorKind;
-use ifc_runtime::table::{KeyValue, Page, Query, SortRange};
+use ifc_runtime::table::{Item, KeyValue, Page, Query, Scan, SortRange};
 use std::ops::Range;
 
 /// A page ends early when its items come to this size, as pages of every provider do.
@@ -44,66 +45,133 @@ pub(crate) fn query(
         }
     };
     check_value(partition, &query.partition)?;
-    let mut range = sort_range(prefix.value(&query.partition), sort, query.sort.as_ref())?;
-    if let Some(text) = &query.cursor {
-        let last = cursor::decode(table, query, text)?;
-        if query.descending {
-            range.end = last.min(range.end);
-        } else {
-            // The first key after `last`.
-            let mut next = last;
-            next.push(0);
-            range.start = next.max(range.start);
-        }
-    }
-    if range.start >= range.end {
-        return Ok(Page::default());
-    }
-    read_page(source, table, now, query, &range)
+    let range = sort_range(prefix.value(&query.partition), sort, query.sort.as_ref())?;
+    let reading = Reading {
+        shape: Shape::of_query(table, query),
+        by_index: query.index.is_some(),
+        descending: query.descending,
+        limit: query.limit,
+    };
+    let page = reading.page(source, table, now, range, query.cursor.as_deref())?;
+    Ok(Page {
+        items: page.items.into_iter().map(|(_, item)| item).collect(),
+        cursor: page.cursor,
+    })
 }
 
-fn read_page(
+/// One page of all items.
+///
+/// A scan has no order. So that nobody comes to rely on the one in which items are stored here, a
+/// page is in the order of a hash of the keys.
+pub(crate) fn scan(
     source: &impl Read,
     table: &Table,
     now: Moment,
-    query: &Query,
-    range: &Range<Vec<u8>>,
+    scan: &Scan,
 ) -> Result<Page, Fault> {
-    let mut entries = source.range(slices(range))?;
-    let mut page = Page::default();
-    let mut last = Vec::new();
-    let mut bytes_read = 0;
-    loop {
-        let entry = if query.descending {
-            entries.next_back()
-        } else {
-            entries.next()
-        };
-        let Some(entry) = entry else {
-            return Ok(page);
-        };
-        let (key, value) = entry?;
-        let (item, bytes) = if query.index.is_none() {
-            (parse(value.value())?, value.value().len())
-        } else {
-            let item_key = KeyBytes::of(keys::ITEM, table.number).raw(value.value());
-            let Some(bytes) = source.get(item_key.as_bytes())? else {
-                return Err(Fault::malformed("index"));
+    if !SCAN_LIMIT.contains(u64::from(scan.limit)) {
+        return Err(Fault::refused(ErrorKind::Invalid, SCAN_LIMIT.message));
+    }
+    let reading = Reading {
+        shape: Shape::of_scan(table),
+        by_index: false,
+        descending: false,
+        limit: scan.limit,
+    };
+    let range = KeyBytes::of(keys::ITEM, table.number).range();
+    let mut page = reading.page(source, table, now, range, scan.cursor.as_deref())?;
+    page.items
+        .sort_by_cached_key(|(key, _)| cursor::hash(key.iter().copied()));
+    Ok(Page {
+        items: page.items.into_iter().map(|(_, item)| item).collect(),
+        cursor: page.cursor,
+    })
+}
+
+/// Items with the keys under which they were found.
+#[derive(Default)]
+struct Found {
+    items: Vec<(Vec<u8>, Item)>,
+    cursor: Option<String>,
+}
+
+/// How a range of keys is read.
+struct Reading {
+    shape: Shape,
+    by_index: bool,
+    descending: bool,
+    limit: u32,
+}
+
+impl Reading {
+    fn page(
+        &self,
+        source: &impl Read,
+        table: &Table,
+        now: Moment,
+        mut range: Range<Vec<u8>>,
+        cursor: Option<&str>,
+    ) -> Result<Found, Fault> {
+        if let Some(text) = cursor {
+            let last = cursor::decode(&self.shape, text)?;
+            if self.descending {
+                range.end = last.min(range.end);
+            } else {
+                // The first key after `last`.
+                let mut next = last;
+                next.push(0);
+                range.start = next.max(range.start);
+            }
+        }
+        if range.start >= range.end {
+            return Ok(Found::default());
+        }
+        self.read(source, table, now, &range)
+    }
+
+    fn read(
+        &self,
+        source: &impl Read,
+        table: &Table,
+        now: Moment,
+        range: &Range<Vec<u8>>,
+    ) -> Result<Found, Fault> {
+        let mut entries = source.range(slices(range))?;
+        let mut page = Found::default();
+        let mut bytes_read = 0;
+        loop {
+            let entry = if self.descending {
+                entries.next_back()
+            } else {
+                entries.next()
             };
-            (parse(bytes.value())?, bytes.value().len())
-        };
-        if !table.is_visible(&item, now) {
-            continue;
+            let Some(entry) = entry else {
+                return Ok(page);
+            };
+            let (key, value) = entry?;
+            let (item, bytes) = if !self.by_index {
+                (parse(value.value())?, value.value().len())
+            } else {
+                let item_key = KeyBytes::of(keys::ITEM, table.number).raw(value.value());
+                let Some(bytes) = source.get(item_key.as_bytes())? else {
+                    return Err(Fault::malformed("index"));
+                };
+                (parse(bytes.value())?, bytes.value().len())
+            };
+            if !table.is_visible(&item, now) {
+                continue;
+            }
+            // Only now is it sure that the page before is not the last one.
+            if let Some((last, _)) = page.items.last() {
+                let full = page.items.len() >= self.limit as usize;
+                if full || bytes_read + bytes > PAGE_BYTES_MAX {
+                    page.cursor = Some(cursor::encode(&self.shape, last));
+                    return Ok(page);
+                }
+            }
+            bytes_read += bytes;
+            page.items.push((key.value().to_vec(), item));
         }
-        // Only now is it sure that the page before is not the last one.
-        let full = page.items.len() >= query.limit as usize;
-        if full || (bytes_read + bytes > PAGE_BYTES_MAX && !page.items.is_empty()) {
-            page.cursor = Some(cursor::encode(table, query, &last));
-            return Ok(page);
-        }
-        bytes_read += bytes;
-        last = key.value().to_vec();
-        page.items.push(item);
     }
 }
 

@@ -4,7 +4,10 @@ use super::*;
 use crate::store::{Storage, Store};
 use crate::test_support::{Random, rounds};
 use ifc_manifest::kind::table::TableKnobs;
-use ifc_runtime::table::{Comparison, Page, Query, SortRange};
+use ifc_runtime::table::{
+    Clause, Comparison, Condition, ItemOperation, Page, Query, Scan, SortRange, Update,
+};
+use ifc_runtime::{Error, ErrorKind};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,6 +122,37 @@ impl Stored {
     fn query(&self, now: Moment, wanted: &Query) -> Result<Page, ErrorKind> {
         let read = |snapshot: &_| query(snapshot, &self.table, now, wanted);
         self.store.read(read).map_err(|error| error.kind())
+    }
+
+    fn transact(&self, now: Moment, operations: Vec<ItemOperation>) -> Result<(), Error> {
+        let table = Arc::clone(&self.table);
+        self.store.write_now(move |transaction| {
+            let steps = operations.into_iter().enumerate();
+            let steps: Vec<Step> = steps
+                .map(|(place, operation)| Step::of_transaction(&table, place, operation))
+                .collect::<Result<_, _>>()?;
+            transact(transaction, &table, now, &steps)
+        })
+    }
+
+    /// All pages of a scan.
+    fn scan(&self, now: Moment, limit: u32) -> Vec<Item> {
+        let mut wanted = Scan {
+            limit,
+            cursor: None,
+            consistency: Default::default(),
+        };
+        let mut items = Vec::new();
+        loop {
+            let read = |snapshot: &_| scan(snapshot, &self.table, now, &wanted);
+            let page = self.store.read(read).unwrap();
+            assert!(page.items.len() <= limit as usize);
+            items.extend(page.items);
+            match page.cursor {
+                Some(cursor) => wanted.cursor = Some(cursor),
+                None => return items,
+            }
+        }
     }
 
     /// All pages of a query.
@@ -264,6 +298,67 @@ fn random_condition(random: &mut Random, item: Option<&Item>) -> (Condition, boo
     }
 }
 
+/// A transaction of up to four operations, of which any may fail.
+fn transaction(
+    random: &mut Random,
+    stored: &Stored,
+    oracle: &mut Oracle,
+    now: Moment,
+    partition: &str,
+) {
+    let mut after = oracle.clone();
+    let mut expected = Ok(());
+    let mut operations = Vec::new();
+    let first = random.below(4) as i64 - 1;
+    for (at, sort) in (first..first + 1 + random.below(4) as i64).enumerate() {
+        let place = (partition.to_owned(), sort);
+        let current = oracle.get(&place).filter(|item| visible(item, now));
+        let (condition, holds) = random_condition(random, current);
+        let mut result = match holds {
+            true => Ok(()),
+            false => Err((ErrorKind::Conflict, Some(at))),
+        };
+        let key = key(partition, sort);
+        operations.push(match random.below(4) {
+            0 => {
+                let item =
+                    item(json!({ "p": partition, "s": sort, "i": "a", "n": random.below(6) }));
+                after.insert(place, item.clone());
+                ItemOperation::Put { item, condition }
+            }
+            1 => {
+                match after.get_mut(&place) {
+                    Some(item) if current.is_some() => {
+                        item.insert("x".to_owned(), json!(1));
+                    }
+                    _ => result = Err((ErrorKind::NotFound, Some(at))),
+                }
+                let update = Update {
+                    set: vec![("x".to_owned(), json!(1))],
+                    ..Update::default()
+                };
+                ItemOperation::Update {
+                    key,
+                    update,
+                    condition,
+                }
+            }
+            2 => {
+                after.remove(&place);
+                ItemOperation::Delete { key, condition }
+            }
+            _ => ItemOperation::Check { key, condition },
+        });
+        expected = expected.and(result);
+    }
+    let result = stored.transact(now, operations);
+    let result = result.map_err(|error| (error.kind(), error.failed_operation()));
+    assert_eq!(result, expected);
+    if expected.is_ok() {
+        *oracle = after;
+    }
+}
+
 fn run(seed: u64, operations: usize) {
     let mut random = Random::new(seed);
     let stored = Stored::new(table());
@@ -278,7 +373,17 @@ fn run(seed: u64, operations: usize) {
             .get(&place)
             .filter(|item| visible(item, now))
             .cloned();
-        match random.below(10) {
+        match random.below(12) {
+            10 => transaction(&mut random, &stored, &mut oracle, now, &partition),
+            11 => {
+                let expected: Vec<&Item> = (oracle.values())
+                    .filter(|item| visible(item, now))
+                    .collect();
+                let actual = stored.scan(now, 1 + random.below(5) as u32);
+                assert_eq!(actual.len(), expected.len(), "{context}");
+                let all = expected.iter().all(|item| actual.contains(item));
+                assert!(all, "{context}: {actual:?}");
+            }
             0..4 => {
                 let mut new = item(json!({ "p": partition, "s": sort, "step": step }));
                 if random.below(3) > 0 {

@@ -9,7 +9,10 @@ use ifc_runtime::config::ConfigOperations;
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
-use ifc_runtime::table::{Condition, Consistency, Item, Key, Page, Query, TableOperations, Update};
+use ifc_runtime::table::{
+    Condition, Consistency, Item, ItemOperation, ItemWrite, Key, Page, Query, Scan,
+    TableOperations, Update,
+};
 use ifc_runtime::topic::{TopicMessage, TopicOperations};
 use ifc_runtime::{Application, BoxFuture, Error, ErrorKind, Provider, Target, TraceContext};
 use std::sync::Arc;
@@ -30,6 +33,13 @@ enum Defect {
     IgnoresSortRange,
     EndsAfterFirstPage,
     IgnoresCursor,
+    TransactsOneByOne,
+    ForgetsWhichOperation,
+    IgnoresChecks,
+    BatchesAsOne,
+    LosesLastOfBatchWrite,
+    EndsScanAfterFirstPage,
+    IgnoresCursorOfScan,
     MixesTables,
     DropsAttributes,
     MakesIds,
@@ -63,6 +73,13 @@ const BROKEN: &[(Defect, &str)] = &[
     (Defect::IgnoresSortRange, "table-query-ranges"),
     (Defect::EndsAfterFirstPage, "table-query-pages"),
     (Defect::IgnoresCursor, "table-query-cursor-stable"),
+    (Defect::TransactsOneByOne, "table-transact-none"),
+    (Defect::ForgetsWhichOperation, "table-transact-none"),
+    (Defect::IgnoresChecks, "table-transact-none"),
+    (Defect::BatchesAsOne, "table-batch-write-each"),
+    (Defect::LosesLastOfBatchWrite, "table-batch-write"),
+    (Defect::EndsScanAfterFirstPage, "table-scan"),
+    (Defect::IgnoresCursorOfScan, "table-scan-cursor"),
     (Defect::MixesTables, "table-apart"),
     (Defect::DropsAttributes, "queue-delivery"),
     (Defect::MakesIds, "queue-ids"),
@@ -352,6 +369,82 @@ impl TableOperations for Defective {
                 page.cursor = None;
             }
             Ok(page)
+        })
+    }
+
+    fn scan<'a>(&'a self, table: Target<'a>, mut scan: Scan) -> BoxFuture<'a, Result<Page, Error>> {
+        if self.has(Defect::IgnoresCursorOfScan) {
+            scan.cursor = None;
+        }
+        Box::pin(async move {
+            let mut page = self.inner.scan(table, scan).await?;
+            if self.has(Defect::EndsScanAfterFirstPage) {
+                page.cursor = None;
+            }
+            Ok(page)
+        })
+    }
+
+    fn batch_write<'a>(
+        &'a self,
+        table: Target<'a>,
+        mut writes: Vec<ItemWrite>,
+    ) -> BoxFuture<'a, Result<Vec<Result<(), Error>>, Error>> {
+        Box::pin(async move {
+            let lost = match self.defect {
+                Defect::LosesLastOfBatchWrite => writes.pop(),
+                _ => None,
+            };
+            let whole = writes.clone();
+            let mut results = self.inner.batch_write(table, writes).await?;
+            if self.has(Defect::BatchesAsOne)
+                && let Some(failed) = results.iter().position(Result::is_err)
+            {
+                for write in whole {
+                    if let ItemWrite::Put(item) = write
+                        && let Some(id) = item["id"].as_str()
+                    {
+                        let partition = ifc_runtime::table::KeyValue::String(id.to_owned());
+                        let key = Key {
+                            partition,
+                            sort: None,
+                        };
+                        self.inner.delete(table, key, Condition::new()).await?;
+                    }
+                }
+                return Err(results.swap_remove(failed).expect_err("it failed"));
+            }
+            results.extend(lost.map(|_| Ok(())));
+            Ok(results)
+        })
+    }
+
+    fn transact<'a>(
+        &'a self,
+        table: Target<'a>,
+        mut operations: Vec<ItemOperation>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            match self.defect {
+                Defect::TransactsOneByOne => {
+                    for (place, operation) in operations.into_iter().enumerate() {
+                        let verb = operation.verb();
+                        let result = self.inner.transact(table, vec![operation]).await;
+                        result.map_err(|error| error.in_operation(place, verb))?;
+                    }
+                    Ok(())
+                }
+                Defect::ForgetsWhichOperation => {
+                    let result = self.inner.transact(table, operations).await;
+                    result.map_err(|error| Error::new(error.kind(), "something failed"))
+                }
+                Defect::IgnoresChecks => {
+                    operations
+                        .retain(|operation| !matches!(operation, ItemOperation::Check { .. }));
+                    self.inner.transact(table, operations).await
+                }
+                _ => self.inner.transact(table, operations).await,
+            }
         })
     }
 }

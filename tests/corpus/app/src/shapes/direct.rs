@@ -87,6 +87,46 @@ async fn deletes(_: Draw) -> Result<()> {
     Ok(ORDERS.delete("o-1").await?)
 }
 
+//= orders.scan
+#[function]
+async fn scans(_: Draw) -> Result<u64> {
+    let page = ORDERS.scan().limit(10).eventual().await?;
+    Ok(page.items.len() as u64)
+}
+
+//= orders.batch_write
+#[function]
+async fn writes_a_batch(draw: Draw) -> Result<()> {
+    let batch = ORDERS.batch_write().put(&order(draw.number));
+    for result in batch.delete("o-none").await? {
+        result?;
+    }
+    Ok(())
+}
+
+//= visits.transact, visits.put
+#[function]
+async fn transacts_puts(draw: Draw) -> Result<()> {
+    let puts = (0..3).map(|at| VISITS.put(&visit(draw.number + at)));
+    Ok(VISITS.transact().with_all(puts).await?)
+}
+
+//= visits.transact, visits.put, visits.update, visits.delete, visits.check
+#[function]
+async fn transacts_everything(draw: Draw) -> Result<()> {
+    let at = draw.number;
+    let transaction = VISITS
+        .transact()
+        .with(VISITS.put(&visit(at)))
+        .with(VISITS.update(("home", at + 1)).set(Visit::NOTE, "seen"))
+        .with(VISITS.delete(("home", at + 2)))
+        .with(VISITS.check(("home", at + 3)).if_exists());
+    match transaction.await {
+        Err(error) if error.failed_operation().is_none() => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 //= visits.query
 #[function]
 async fn queries(_: Draw) -> Result<u64> {

@@ -1,0 +1,241 @@
+//! Several operations that happen together or not at all.
+
+use super::check;
+use super::expression::Condition;
+use super::item::{Item, KeyOf, SortAttribute};
+use super::operation::{Clauses, Delete, Put, Update, awaitable, environment, version_is};
+use ifc_manifest::Verb;
+use ifc_manifest::kind::table as kind;
+use ifc_manifest::size::TRANSACTION_BYTES_MAX;
+use ifc_runtime::table::{self as runtime, Clause, Key};
+use ifc_runtime::{BoxFuture, Error, ErrorKind, Grant, Target};
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+
+/// A condition of a transaction on an item that it does not change. See
+/// [`Table::check`](super::Table::check).
+#[must_use = "the condition is checked by the transaction that this is handed to"]
+pub struct Check<T> {
+    grant: &'static Grant,
+    key: Result<Key, Error>,
+    clauses: Clauses,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T: Item> Check<T> {
+    pub(super) fn new(grant: &'static Grant, key: KeyOf<'_, T>) -> Self {
+        Check {
+            grant,
+            key: T::Sort::key::<T::Partition>(key),
+            clauses: Clauses::default(),
+            marker: PhantomData,
+        }
+    }
+
+    /// Something is stored under the key.
+    pub fn if_exists(mut self) -> Self {
+        self.clauses.add(Ok(Clause::ItemExists));
+        self
+    }
+
+    /// Nothing is stored under the key.
+    pub fn if_not_exists(mut self) -> Self {
+        self.clauses.add(Ok(Clause::ItemMissing));
+        self
+    }
+
+    /// The condition holds of the stored item; several must all hold.
+    pub fn when(mut self, condition: Condition<T>) -> Self {
+        self.clauses.add(condition.clause);
+        self
+    }
+
+    /// The stored item has this version.
+    pub fn if_version(mut self, version: u64) -> Self {
+        if let Some(attribute) = T::SCHEMA.version {
+            self.clauses.add(Ok(version_is(attribute, version)));
+        }
+        self
+    }
+
+    fn checked(self) -> Result<(Key, Vec<Clause>), Error> {
+        let clauses = self.clauses.finish()?;
+        if clauses.is_empty() {
+            let message =
+                "a check needs a condition: `.if_exists()`, `.if_not_exists()` or `.when(…)`";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok((self.key?, clauses))
+    }
+}
+
+/// What a transaction does with one item: made from a [`Put`], an [`Update`], a [`Delete`] or a
+/// [`Check`] of a table.
+pub struct ItemOperation {
+    grant: &'static Grant,
+    verb: Verb,
+    operation: Result<(Key, runtime::ItemOperation), Error>,
+}
+
+impl From<Put> for ItemOperation {
+    fn from(put: Put) -> Self {
+        ItemOperation {
+            grant: put.grant,
+            verb: kind::PUT,
+            operation: put.checked().map(|(key, item, condition)| {
+                (key, runtime::ItemOperation::Put { item, condition })
+            }),
+        }
+    }
+}
+
+impl<T: Item> From<Update<T>> for ItemOperation {
+    fn from(update: Update<T>) -> Self {
+        ItemOperation {
+            grant: update.grant,
+            verb: kind::UPDATE,
+            operation: update.checked().map(|(key, update, condition)| {
+                let operation = runtime::ItemOperation::Update {
+                    key: key.clone(),
+                    update,
+                    condition,
+                };
+                (key, operation)
+            }),
+        }
+    }
+}
+
+impl<T: Item> From<Delete<T>> for ItemOperation {
+    fn from(delete: Delete<T>) -> Self {
+        ItemOperation {
+            grant: delete.grant,
+            verb: kind::DELETE,
+            operation: delete.checked().map(|(key, condition)| {
+                let operation = runtime::ItemOperation::Delete {
+                    key: key.clone(),
+                    condition,
+                };
+                (key, operation)
+            }),
+        }
+    }
+}
+
+impl<T: Item> From<Check<T>> for ItemOperation {
+    fn from(check: Check<T>) -> Self {
+        ItemOperation {
+            grant: check.grant,
+            verb: kind::CHECK,
+            operation: check.checked().map(|(key, condition)| {
+                let operation = runtime::ItemOperation::Check {
+                    key: key.clone(),
+                    condition,
+                };
+                (key, operation)
+            }),
+        }
+    }
+}
+
+/// Operations that all happen, or none. See [`Table::transact`](super::Table::transact).
+#[must_use = "the operations happen when this is awaited"]
+pub struct Transaction {
+    grant: &'static Grant,
+    operations: Vec<ItemOperation>,
+}
+
+impl Transaction {
+    pub(super) fn new(grant: &'static Grant) -> Self {
+        Transaction {
+            grant,
+            operations: Vec::new(),
+        }
+    }
+
+    /// Adds an operation: a `put`, `update`, `delete` or `check` of the table, not awaited.
+    pub fn with(mut self, operation: impl Into<ItemOperation>) -> Self {
+        self.operations.push(operation.into());
+        self
+    }
+
+    /// Adds several operations.
+    pub fn with_all<O: Into<ItemOperation>>(
+        mut self,
+        operations: impl IntoIterator<Item = O>,
+    ) -> Self {
+        self.operations
+            .extend(operations.into_iter().map(Into::into));
+        self
+    }
+
+    /// The operations, or why the contract does not allow them.
+    fn checked(self, target: Target<'static>) -> Result<Vec<runtime::ItemOperation>, Error> {
+        let count = self.operations.len();
+        if count as u64 > kind::TRANSACT_OPERATIONS.max {
+            let message = format!("{count} operations: {}", kind::TRANSACT_OPERATIONS.message);
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        let mut operations = Vec::with_capacity(count);
+        let mut keys: BTreeSet<Key> = BTreeSet::new();
+        let mut bytes = 0;
+        for (place, added) in self.operations.into_iter().enumerate() {
+            let failed = |error: Error| error.in_operation(place, added.verb);
+            let (key, operation) = added.operation.map_err(failed)?;
+            let same_table = added.grant.target() == target;
+            if !same_table || keys.first().is_some_and(|k| k.partition != key.partition) {
+                return Err(failed(across_partitions(target, same_table)));
+            }
+            bytes += size(&operation);
+            if !keys.insert(key) {
+                let message = "an earlier operation of the transaction is about the same item";
+                return Err(failed(Error::new(ErrorKind::Invalid, message)));
+            }
+            operations.push(operation);
+        }
+        if bytes > TRANSACTION_BYTES_MAX {
+            let message = format!(
+                "the transaction writes {bytes} bytes, the limit is {TRANSACTION_BYTES_MAX}"
+            );
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        Ok(operations)
+    }
+
+    async fn run(self, target: Target<'static>) -> Result<(), Error> {
+        let operations = self.checked(target)?;
+        if operations.is_empty() {
+            return Ok(());
+        }
+        environment(target, kind::TRANSACT)?
+            .provider
+            .transact(target, operations)
+            .await
+    }
+}
+
+awaitable!([] Transaction => (), kind::TRANSACT);
+
+/// The refusal of the contract for what only some providers have.
+fn across_partitions(target: Target<'_>, same_table: bool) -> Error {
+    let what = match same_table {
+        true => "partitions",
+        false => "tables",
+    };
+    let message = format!(
+        "E-TBL-02 {}: a transaction across {what} is not available on azure because its \
+         transactional batches are bound to one partition key; give the items the same partition \
+         key in one table, or use a workflow with compensation",
+        target.name
+    );
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+/// What an operation writes, in bytes of JSON.
+fn size(operation: &runtime::ItemOperation) -> usize {
+    match operation {
+        runtime::ItemOperation::Put { item, .. } => check::bytes(item),
+        runtime::ItemOperation::Update { update, .. } => check::bytes(&update.set),
+        runtime::ItemOperation::Delete { .. } | runtime::ItemOperation::Check { .. } => 0,
+    }
+}
