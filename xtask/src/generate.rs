@@ -6,8 +6,10 @@
 use crate::tidy::Finding;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
-use ifc_manifest::kind::{self, Limit};
-use ifc_manifest::{name, size};
+use ifc_manifest::capability::Capability;
+use ifc_manifest::kind::{self, unit};
+use ifc_manifest::limit::{Limit, Range};
+use ifc_manifest::{ProviderId, Targets, name, size};
 use std::fmt::Write as _;
 
 const END: &str = "<!-- end of generated -->";
@@ -16,6 +18,9 @@ const END: &str = "<!-- end of generated -->";
 fn parts() -> Vec<(&'static str, &'static str, String)> {
     vec![
         ("book/src/limits.md", "ranges", ranges()),
+        ("book/src/portability.md", "capabilities", capabilities()),
+        ("book/src/portability.md", "lacking", lacking()),
+        ("book/src/portability.md", "defaults", defaults()),
         ("book/src/limits.md", "sizes", sizes()),
         ("book/src/limits.md", "names", names()),
     ]
@@ -71,83 +76,128 @@ fn replace(page: &str, name: &str, text: &str) -> Result<String> {
     Ok(format!("{before}{start}\n\n{text}\n{END}{after}"))
 }
 
-/// The ranges of all knobs, as the messages of the compiler say them.
+/// The clouds, in the order of their columns.
+const CLOUDS: [ProviderId; 3] = [ProviderId::Aws, ProviderId::Gcp, ProviderId::Azure];
+
+/// The ranges of all knobs: in force for every provider, and of each cloud.
 fn ranges() -> String {
-    use kind::{edge, http_api, queue, schedule, secret, table, topic, unit};
-    let groups: &[(&str, &[Limit])] = &[
-        (
-            "unit",
-            &[
-                unit::TIMEOUT_HTTP,
-                unit::TIMEOUT_CALL,
-                unit::TIMEOUT_ASYNC,
-                unit::MAX_INSTANCES,
-                unit::MIN_INSTANCES,
-                unit::CONCURRENCY,
-            ],
-        ),
-        (
-            "http-api",
-            &[
-                http_api::ROUTES,
-                http_api::CORS_MAX_AGE,
-                http_api::CORS_ORIGINS,
-            ],
-        ),
-        ("queue", &[queue::LEASE, queue::RETENTION, queue::DELAY]),
-        (
-            "edge",
-            &[
-                edge::MAX_ATTEMPTS,
-                edge::BACKOFF,
-                edge::BATCH,
-                edge::MAX_WAIT,
-                edge::MAX_CONCURRENCY,
-            ],
-        ),
-        ("topic", &[topic::FILTER_VALUES, topic::SUBSCRIPTIONS]),
-        (
-            "table",
-            &[
-                table::INDEXES,
-                table::BATCH_GET_KEYS,
-                table::UPDATE_PATHS,
-                table::QUERY_LIMIT,
-                table::SCAN_LIMIT,
-                table::BATCH_WRITE_ITEMS,
-                table::TRANSACT_OPERATIONS,
-            ],
-        ),
-        ("schedule", &[schedule::RETRIES]),
-        ("secret", &[secret::GENERATED_LENGTH]),
-    ];
-    let mut text = String::from("| Kind | What | From | To |\n|---|---|---:|---:|\n");
-    for (kind, limits) in groups {
-        for limit in *limits {
-            let what = limit
-                .message
-                .split(" must be between ")
-                .next()
-                .unwrap_or_default();
-            let unit = unit_of(limit);
-            let (min, max) = (grouped(limit.min), grouped(limit.max));
-            let _ = writeln!(text, "| {kind} | {what} | {min}{unit} | {max}{unit} |");
+    let mut text = String::from("| Kind | What | All targets | aws | gcp | azure |\n");
+    text.push_str("|---|---|---|---|---|---|\n");
+    for (kind, limits) in kind::limits() {
+        for limit in limits.iter() {
+            let all = range(&limit.in_force(Targets::ALL), limit);
+            let _ = write!(text, "| {kind} | {} | {all} |", limit.what);
+            for provider in CLOUDS {
+                let row = range(&limit.on(provider).range, limit);
+                let cell = if row == all { "same" } else { &row };
+                let _ = write!(text, " {cell} |");
+            }
+            text.push('\n');
         }
     }
     text
 }
 
-/// The unit in a limit's message: what follows the upper bound, up to a remark in parentheses.
-fn unit_of(limit: &Limit) -> String {
-    let bound = format!(" and {}", limit.max);
-    let after = limit
-        .message
-        .rsplit_once(&bound)
-        .map_or("", |(_, after)| after);
-    match after.split(" (").next().unwrap_or_default() {
-        " seconds" => " s".to_owned(),
-        unit => unit.to_owned(),
+/// "10–600 s", "512, 1,024 or 2,048 MB".
+fn range(range: &Range, limit: &Limit) -> String {
+    let unit = match limit.unit {
+        " seconds" => " s",
+        unit => unit,
+    };
+    let steps: Vec<String> = (range.steps.iter())
+        .filter(|step| range.contains(**step))
+        .map(|step| grouped(*step))
+        .collect();
+    match steps.as_slice() {
+        [] => format!("{}–{}{unit}", grouped(range.min), grouped(range.max)),
+        steps => format!("{}{unit}", steps.join(", ")),
     }
+}
+
+/// Which provider has which capability.
+fn capabilities() -> String {
+    let mut text = String::from("| Capability | What | local | aws | gcp | azure |\n");
+    text.push_str("|---|---|---|---|---|---|\n");
+    for capability in Capability::ALL {
+        let _ = write!(text, "| `{capability}` | {} |", capability.what());
+        for provider in ProviderId::ALL {
+            let cell = if capability.on(provider).is_ok() {
+                "yes"
+            } else {
+                "no"
+            };
+            let _ = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What some provider lacks: the finding's code, the facts, what to do instead.
+fn lacking() -> String {
+    let mut text =
+        String::from("| Code | What | Where not, and why | Instead |\n|---|---|---|---|\n");
+    let mut row = |code: &str, what: &str, without: Vec<(ProviderId, &str)>, instead: [&str; 2]| {
+        if without.is_empty() {
+            return;
+        }
+        let facts: Vec<String> = (without.iter())
+            .map(|(provider, fact)| format!("{provider}: {fact}"))
+            .collect();
+        let [first, second] = instead;
+        let facts = facts.join("; ");
+        let _ = writeln!(
+            text,
+            "| `{code}` | {what} | {facts} | {first}, or {second} |"
+        );
+    };
+    for (_, limits) in kind::limits() {
+        for limit in limits.iter().filter(|limit| !limit.code.is_empty()) {
+            let facts = CLOUDS.map(|provider| (provider, limit.on(provider).fact));
+            let without = facts.into_iter().filter(|(_, fact)| !fact.is_empty());
+            row(
+                limit.code,
+                limit.what,
+                without.collect(),
+                limit.alternatives,
+            );
+        }
+    }
+    for capability in Capability::ALL {
+        let without = ProviderId::ALL
+            .into_iter()
+            .filter_map(|provider| Some((provider, capability.on(provider).err()?)));
+        // Those that are the end of a limit stand above.
+        if !kind::limits()
+            .iter()
+            .any(|(_, limits)| limits.iter().any(|limit| limit.code == capability.code()))
+        {
+            row(
+                capability.code(),
+                capability.what(),
+                without.collect(),
+                capability.alternatives(),
+            );
+        }
+    }
+    text
+}
+
+/// What a unit gets that asks for nothing.
+fn defaults() -> String {
+    let mut text =
+        String::from("| Knob | local | aws | gcp | azure |\n|---|---:|---:|---:|---:|\n");
+    for (knob, unit, table) in [
+        ("`memory_mb`", " MB", unit::MEMORY_MB_DEFAULT),
+        ("`concurrency`", "", unit::CONCURRENCY_DEFAULT),
+    ] {
+        let _ = write!(text, "| {knob} |");
+        for provider in ProviderId::ALL {
+            let _ = write!(text, " {}{unit} |", grouped(table.on(provider).into()));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// The size budgets.
@@ -247,7 +297,11 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(4_194_304), "4,194,304");
-        assert_eq!(unit_of(&kind::queue::RETENTION), " s");
-        assert_eq!(unit_of(&kind::edge::BATCH), "");
+        let shown = |limit: &Limit, provider| range(&limit.on(provider).range, limit);
+        assert_eq!(shown(&kind::queue::LEASE, ProviderId::Aws), "1–43,200 s");
+        assert_eq!(
+            shown(&unit::MEMORY_MB, ProviderId::Azure),
+            "512, 1,024, 2,048, 4,096 MB"
+        );
     }
 }

@@ -20,6 +20,7 @@ pages! {
     getting_started = "getting-started.md";
     handlers = "handlers.md";
     http_api = "kinds/http-api.md";
+    portability = "portability.md";
     queue = "kinds/queue.md";
     schedule = "kinds/schedule.md";
     secret = "kinds/secret.md";

@@ -13,6 +13,7 @@ use ifc_manifest::kind::schedule::ScheduleSpec;
 use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::{
     Address, ApplicationDescriptor, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor,
+    Targets,
 };
 
 /// The graph of an artifact's descriptors, in whatever order they were found, and everything that
@@ -60,15 +61,18 @@ fn application(declarations: &Declarations<'_>) -> Application {
         Some(ApplicationDescriptor {
             package,
             version,
+            targets,
             span,
         }) => Application {
             package: package.clone(),
             version: version.clone(),
+            targets: *targets,
             span: Some(span.clone()),
         },
         None => Application {
             package: String::new(),
             version: String::new(),
+            targets: Targets::ALL,
             span: None,
         },
     }

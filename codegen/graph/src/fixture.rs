@@ -13,8 +13,8 @@ use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema, Scalar, Tabl
 use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::kind::unit::UnitSpec;
 use ifc_manifest::{
-    Address, ApplicationDescriptor, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor,
-    SourceSpan, Trigger,
+    Address, ApplicationDescriptor, Descriptor, HandlerDescriptor, Kind, ProviderId,
+    ResourceDescriptor, SourceSpan, Targets, Trigger,
 };
 use std::time::Duration;
 
@@ -101,8 +101,19 @@ impl Fixture {
         self.push(Descriptor::Application(ApplicationDescriptor {
             package: package.into(),
             version: "0.1.0".into(),
+            targets: Targets::ALL,
             span,
         }))
+    }
+
+    /// The application that was declared last, for these providers only.
+    pub fn targets(mut self, providers: &[ProviderId]) -> Fixture {
+        for descriptor in &mut self.descriptors {
+            if let Descriptor::Application(application) = descriptor {
+                application.targets = providers.iter().copied().collect();
+            }
+        }
+        self
     }
 
     pub fn resource_of(self, package: &str, kind: Kind, name: &str, config: Value) -> Fixture {
@@ -151,6 +162,10 @@ impl Fixture {
             lease: lease.map(Duration::from_secs),
             ..QueueSpec::DEFAULT
         };
+        self.queue_with(name, spec)
+    }
+
+    pub fn queue_with(self, name: &str, spec: QueueSpec) -> Fixture {
         self.resource_of(
             PACKAGE,
             Kind::Queue,
@@ -180,6 +195,21 @@ impl Fixture {
     pub fn api(self, name: &str) -> Fixture {
         let config = Value::written(|encoder| HttpApiKnobs::DEFAULT.encode(encoder));
         self.resource_of(PACKAGE, Kind::HttpApi, name, config)
+    }
+
+    pub fn api_with_timeout(self, name: &str, seconds: u64) -> Fixture {
+        let mut knobs = HttpApiKnobs::DEFAULT;
+        knobs.unit.timeout = Duration::from_secs(seconds);
+        let config = Value::written(|encoder| knobs.encode(encoder));
+        self.resource_of(PACKAGE, Kind::HttpApi, name, config)
+    }
+
+    /// Changes the unit of the handler that was declared last.
+    pub fn unit(mut self, edit: impl Fn(&mut UnitSpec)) -> Fixture {
+        if let Some(Descriptor::Handler(handler)) = self.descriptors.last_mut() {
+            handler.unit.iter_mut().for_each(edit);
+        }
+        self
     }
 
     fn handler(self, package: &str, name: &str, trigger: Trigger, timeout: Option<u64>) -> Fixture {

@@ -10,7 +10,7 @@ use ifc_manifest::kind::secret::SecretSpec;
 use ifc_manifest::kind::table::TableSpec;
 use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::kind::unit::UnitSpec;
-use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan, Verb};
+use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan, Targets, Verb};
 use std::fmt;
 
 /// One application: what it declares, what runs, and why it runs.
@@ -37,6 +37,8 @@ pub struct Application {
     pub package: String,
     /// The package's version.
     pub version: String,
+    /// The providers that it is meant to run on.
+    pub targets: Targets,
     /// Where `ifc::main!()` stands; `None` when there is none, which is a finding.
     pub span: Option<SourceSpan>,
 }

@@ -41,6 +41,12 @@ impl Cbor {
         self
     }
 
+    /// Opens an array that `end` closes.
+    pub(crate) fn array(&mut self) -> &mut Self {
+        self.0.push(0x9f);
+        self
+    }
+
     pub(crate) fn end(&mut self) -> &mut Self {
         self.0.push(0xff);
         self
@@ -70,10 +76,15 @@ mod tests {
             .text("nested")
             .map()
             .end()
+            .text("list")
+            .array()
+            .text("one")
+            .end()
             .end();
         let value = decode(&cbor.0).expect("valid");
         assert_eq!(value.text("text"), Some(long.as_str()));
         assert_eq!(value.uint("line"), Some(70_000));
         assert_eq!(value.uint("small"), Some(255));
+        assert_eq!(value.list("list").len(), 1);
     }
 }

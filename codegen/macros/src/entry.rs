@@ -1,7 +1,8 @@
 //! `ifc::main!()` and `#[ifc::test]`.
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Knob, string_literal};
 use crate::{names, record};
+use ifc_manifest::{ProviderId, Targets};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::parse::ParseStream;
@@ -10,14 +11,33 @@ use syn::{ItemFn, ReturnType};
 
 /// The record of the application and `fn main`.
 pub(crate) fn main(input: ParseStream<'_>) -> syn::Result<TokenStream> {
-    if !input.is_empty() {
-        return Err(input.error("ifc::main!() takes no arguments"));
+    let mut arguments: Arguments = input.parse()?;
+    let targets = arguments.take("targets").map(targets).transpose()?;
+    if let Some(knob) = arguments.knobs.first() {
+        let suggestion = names::did_you_mean(&knob.name.to_string(), ["targets"]);
+        return Err(syn::Error::new(
+            knob.name.span(),
+            format!("ifc::main! has no knob `{}`{suggestion}", knob.name),
+        ));
+    }
+    if let Some(positional) = &arguments.positional {
+        return Err(syn::Error::new(
+            positional.span(),
+            "ifc::main! takes only `targets = [\"…\"]`",
+        ));
     }
     let here = Ident::new("main", Span::call_site());
     let package = names::package();
     let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let mut known = record::open("application", &here);
     known.text("version").text(&version);
+    if let Some(targets) = targets {
+        known.text("targets").array();
+        for provider in targets.iter() {
+            known.text(provider.as_str());
+        }
+        known.end();
+    }
     let statics = record::statics(&known, &here, &TokenStream::new());
     Ok(quote! {
         const _: () = {
@@ -28,6 +48,49 @@ pub(crate) fn main(input: ParseStream<'_>) -> syn::Result<TokenStream> {
             ::ifc::__private::main(#package)
         }
     })
+}
+
+/// The providers named in a list of string literals: the record needs them at expansion.
+fn targets(knob: Knob) -> syn::Result<Targets> {
+    let syn::Expr::Array(list) = &knob.value else {
+        return Err(syn::Error::new(
+            knob.value.span(),
+            "`targets` is a list of providers: `targets = [\"aws\", \"gcp\"]`",
+        ));
+    };
+    let known = ProviderId::ALL.map(ProviderId::as_str);
+    let mut targets = Targets::NONE;
+    for element in &list.elems {
+        let Some(literal) = string_literal(element) else {
+            return Err(syn::Error::new(
+                element.span(),
+                "a provider is a string literal",
+            ));
+        };
+        let word = literal.value();
+        let Some(provider) = ProviderId::parse(&word) else {
+            let suggestion = names::did_you_mean(&word.to_lowercase(), known);
+            let known = known.join(", ");
+            return Err(syn::Error::new(
+                literal.span(),
+                format!("there is no provider `{word}`: there are {known}{suggestion}"),
+            ));
+        };
+        if targets.contains(provider) {
+            return Err(syn::Error::new(
+                literal.span(),
+                format!("`{word}` is given twice"),
+            ));
+        }
+        targets = targets.with(provider);
+    }
+    if targets.is_empty() {
+        return Err(syn::Error::new(
+            list.span(),
+            "an application has at least one target; leave `targets` out to mean all",
+        ));
+    }
+    Ok(targets)
 }
 
 /// A test with a cloud of its own.

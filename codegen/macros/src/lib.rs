@@ -155,6 +155,10 @@ pub fn item(input: TokenStream) -> TokenStream {
 }
 
 /// The entry point of an application: makes `fn main` and marks this package as the application.
+///
+/// `ifc::main!(targets = ["aws", "gcp"])` says which providers the application is meant for. Then
+/// the limits in force are those that all of these have; without it, those that every provider has.
+/// Providers are `local`, `aws`, `gcp` and `azure`.
 #[proc_macro]
 pub fn main(input: TokenStream) -> TokenStream {
     finish(entry::main.parse2(input.into()), TokenStream2::new())

@@ -1,7 +1,15 @@
 //! Records as typed values: what one declaration says, with its source span.
 
 use crate::format::{DecodeError, RawRecord, Value, decode};
-use crate::kind::{Kind, SpecError, unit::UnitSpec};
+use crate::kind::edge::EdgeSpec;
+use crate::kind::http_api::HttpApiSpec;
+use crate::kind::queue::QueueSpec;
+use crate::kind::schedule::ScheduleSpec;
+use crate::kind::topic::TopicSpec;
+use crate::kind::unit::{TIMEOUT_ASYNC, TIMEOUT_CALL, UnitSpec};
+use crate::kind::{Kind, SpecError};
+use crate::provider::{ProviderId, Targets};
+use crate::support::Demand;
 use std::fmt;
 
 /// Where a declaration stands in the user's source.
@@ -59,6 +67,8 @@ pub struct ApplicationDescriptor {
     pub package: String,
     /// Its version.
     pub version: String,
+    /// The providers that it is meant to run on.
+    pub targets: Targets,
     /// Where the macro stands.
     pub span: SourceSpan,
 }
@@ -191,6 +201,7 @@ impl Descriptor {
             "application" => Ok(Descriptor::Application(ApplicationDescriptor {
                 package,
                 version: text(&value, "version")?,
+                targets: targets(&value)?,
                 span,
             })),
             "resource" => resource(&value, package, span).map(Descriptor::Resource),
@@ -216,6 +227,60 @@ impl Descriptor {
             Descriptor::Handler(handler) => &handler.address.package,
         }
     }
+}
+
+impl ResourceDescriptor {
+    /// What the resource asks of its provider.
+    ///
+    /// # Errors
+    /// When the configuration is not what the kind writes.
+    pub fn demands(&self) -> Result<Vec<Demand>, SpecError> {
+        Ok(match self.kind {
+            Kind::HttpApi => HttpApiSpec::decode(&self.config)?.demands(),
+            Kind::Queue => QueueSpec::decode(&self.config)?.demands(),
+            Kind::Topic => TopicSpec::decode(&self.config)?.demands(),
+            // Their limits are the same everywhere.
+            Kind::Table | Kind::Secret | Kind::Config => Vec::new(),
+            // They are declared by handlers.
+            Kind::Function | Kind::Schedule => Vec::new(),
+        })
+    }
+}
+
+impl HandlerDescriptor {
+    /// What the handler's unit and the edge that invokes it ask of their provider. For a route the
+    /// API asks.
+    ///
+    /// # Errors
+    /// When the configuration is not what the edge writes.
+    pub fn demands(&self) -> Result<Vec<Demand>, SpecError> {
+        let (mut demands, timeout) = match &self.trigger {
+            Trigger::Http { .. } => return Ok(Vec::new()),
+            Trigger::Call => (Vec::new(), &TIMEOUT_CALL),
+            Trigger::Schedule(config) => (ScheduleSpec::decode(config)?.demands(), &TIMEOUT_ASYNC),
+            Trigger::Source { edge, config, .. } => {
+                (EdgeSpec::decode(edge, config)?.demands(), &TIMEOUT_ASYNC)
+            }
+        };
+        if let Some(unit) = &self.unit {
+            demands.extend(unit.demands(timeout));
+        }
+        Ok(demands)
+    }
+}
+
+/// All providers when the record names none.
+fn targets(value: &Value) -> Result<Targets, SpecError> {
+    if value.get("targets").is_none() {
+        return Ok(Targets::ALL);
+    }
+    let error = SpecError { key: "targets" };
+    let provider = |target: &Value| match target {
+        Value::Text(word) => ProviderId::parse(word),
+        _ => None,
+    };
+    let targets: Option<Targets> = value.list("targets").iter().map(provider).collect();
+    targets.filter(|targets| !targets.is_empty()).ok_or(error)
 }
 
 fn resource(

@@ -12,6 +12,7 @@ use ifc_manifest::kind::queue::{DELAY, LEASE, QueueSpec, RETENTION, SEND, SEND_B
 use ifc_manifest::kind::unit::{TIMEOUT_ASYNC, TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::name;
 use ifc_manifest::size;
+use ifc_manifest::support::Demand;
 use ifc_runtime::queue::{OutgoingMessage, Sent};
 use ifc_runtime::{
     BoxFuture, Environment, Error, ErrorKind, Grant, Invocation, Operation, Resource, Target, grant,
@@ -268,9 +269,9 @@ impl Outgoing {
                 let message = "a fifo queue delivers in order, so a message cannot be delayed: use a standard queue, or a schedule";
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
-            if self.delay > Duration::from_secs(DELAY.max) {
-                let message = format!("a delay of {} s: {}", self.delay.as_secs(), DELAY.message);
-                return Err(Error::new(ErrorKind::Invalid, message));
+            if let Err(refused) = Demand::Duration(&DELAY, self.delay).check(Environment::targets())
+            {
+                return Err(Error::new(ErrorKind::Invalid, refused.to_string()));
             }
         }
         let Checked {

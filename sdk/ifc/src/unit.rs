@@ -14,17 +14,18 @@ macro_rules! unit_knobs {
             self
         }
 
-        /// Memory in MB: 512, 1024, 2048 or 4096. Default 512.
+        /// Memory in MB: 512, 1024, 2048 or 4096, which every provider has; some have more. The
+        /// default is the provider's.
         ///
         /// # Panics
-        /// For any other number; in a constant that is a compile error.
+        /// For less or more than any provider has; in a constant that is a compile error.
         #[track_caller]
         pub const fn memory_mb(mut self, memory_mb: u32) -> Self {
             self.$($unit).+ = self.$($unit).+.memory_mb(memory_mb);
             self
         }
 
-        /// Most instances at a time, 40 to 1,000. Default 100.
+        /// Most instances at a time, 40 to 1,000, without Azure 1 to 1,000. Default 100.
         ///
         /// # Panics
         /// Outside the range; in a constant that is a compile error.

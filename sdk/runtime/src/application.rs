@@ -2,10 +2,12 @@
 
 use crate::handler::{self, HandlerEntry, Thunk};
 use ifc_manifest::format::{RawRecord, records};
+use ifc_manifest::kind::SpecError;
 use ifc_manifest::kind::edge::Edge;
 use ifc_manifest::kind::http_api::{self, HttpApiSpec};
+use ifc_manifest::support::Demand;
 use ifc_manifest::{
-    Address, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Trigger,
+    Address, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Targets, Trigger,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +26,8 @@ pub struct Handler {
 pub struct Application {
     /// The cargo package of the application itself.
     pub package: String,
+    /// The providers that it is meant to run on: all, unless its `ifc::main!` says which.
+    pub targets: Targets,
     /// Its resources and those of the libraries linked into it, by package and name.
     pub resources: Vec<ResourceDescriptor>,
     /// Its handlers, by package and name.
@@ -52,9 +56,10 @@ impl Application {
     ///
     /// # Errors
     /// Unreadable records, two declarations of one name, two consumers of one queue, routes that
-    /// cannot be told apart.
+    /// cannot be told apart, what one of the targets lacks.
     pub fn load(package: &str) -> Result<Application, ApplicationError> {
         let mut findings = Vec::new();
+        let mut targets = Targets::ALL;
         let mut resources = Vec::new();
         let mut handlers = Vec::new();
         let mut entries: Vec<&HandlerEntry> = handler::entries().iter().collect();
@@ -68,7 +73,11 @@ impl Application {
                 .map_err(|error| error.to_string())
                 .and_then(|record| decode(&record));
             match decoded {
-                Ok((_, Descriptor::Application(_))) => {}
+                Ok((_, Descriptor::Application(application))) => {
+                    if application.package == package {
+                        targets = application.targets;
+                    }
+                }
                 Ok((_, Descriptor::Resource(resource))) => resources.push(resource),
                 Ok((offset, Descriptor::Handler(descriptor))) => match thunk_of(offset) {
                     Some(thunk) => handlers.push(Handler { descriptor, thunk }),
@@ -80,13 +89,23 @@ impl Application {
                 Err(finding) => findings.push(finding),
             }
         }
-        Application::new(package, resources, handlers).map_err(|error| {
-            findings.extend(error.0);
-            ApplicationError(findings)
-        })
+        let mut application = match Application::new(package, resources, handlers) {
+            Ok(application) => application,
+            Err(error) => {
+                findings.extend(error.0);
+                return Err(ApplicationError(findings));
+            }
+        };
+        application.targets = targets;
+        findings.extend(application.unavailable());
+        match findings.is_empty() {
+            true => Ok(application),
+            false => Err(ApplicationError(findings)),
+        }
     }
 
-    /// An application of these declarations.
+    /// An application of these declarations, meant for every provider. What a provider lacks is not
+    /// looked for.
     ///
     /// # Errors
     /// As [`load`](Application::load).
@@ -107,6 +126,7 @@ impl Application {
         });
         let application = Application {
             package: package.to_owned(),
+            targets: Targets::ALL,
             resources,
             handlers,
         };
@@ -159,6 +179,28 @@ impl Application {
             Some(address) => self.name_of(address),
             None => http_api::DEFAULT_NAME.to_owned(),
         }
+    }
+
+    /// What is declared and not available on every target.
+    fn unavailable(&self) -> Vec<String> {
+        let mut findings = Vec::new();
+        let mut look =
+            |what: String, span: &SourceSpan, demands: Result<Vec<Demand>, SpecError>| {
+                for demand in demands.unwrap_or_default() {
+                    if let Err(unavailable) = demand.check(self.targets) {
+                        findings.push(format!("{what} at {span}: {unavailable}"));
+                    }
+                }
+            };
+        for resource in &self.resources {
+            let what = format!("{} `{}`", resource.kind, self.name_of(&resource.address));
+            look(what, &resource.span, resource.demands());
+        }
+        for Handler { descriptor, .. } in &self.handlers {
+            let what = format!("unit `{}`", self.unit_of(descriptor));
+            look(what, &descriptor.span, descriptor.demands());
+        }
+        findings
     }
 
     fn contradictions(&self) -> Vec<String> {
@@ -252,6 +294,8 @@ fn decode(record: &RawRecord<'_>) -> Result<(usize, Descriptor), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ifc_manifest::ProviderId;
+    use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 
     fn route(line: u32, method: &str, path: &str) -> Handler {
         Handler {
@@ -281,6 +325,27 @@ mod tests {
             Err(error) => error.0,
         };
         assert_eq!(findings, expected);
+    }
+
+    #[test]
+    fn what_a_target_lacks_is_said_at_the_start() {
+        let mut unit = UnitSpec::new(TIMEOUT_DEFAULT);
+        unit.max_instances = 5;
+        let mut small = route(3, "GET", "/");
+        small.descriptor.trigger = Trigger::Call;
+        small.descriptor.unit = Some(unit);
+        let application = Application::new("shop", Vec::new(), vec![small]);
+        let mut application = application.expect("nothing contradicts itself");
+        assert_eq!(
+            application.unavailable(),
+            [
+                "unit `route-3` at src/main.rs:3:1: 5 for max_instances is not available on azure \
+                 because Flex Consumption has no maximum below 40 instances (azure allows 40 to \
+                 1000); ask for 40 or more, or leave azure out of the targets",
+            ]
+        );
+        application.targets = Targets::only(ProviderId::Aws).with(ProviderId::Gcp);
+        assert_eq!(application.unavailable(), [""; 0]);
     }
 
     #[test]

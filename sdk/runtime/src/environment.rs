@@ -5,6 +5,7 @@
 
 use crate::state::States;
 use crate::{Application, Error, ErrorKind, Provider, TraceContext};
+use ifc_manifest::Targets;
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
@@ -47,6 +48,11 @@ impl Environment {
     /// Undoes [`enter_thread`](Self::enter_thread).
     pub fn leave_thread() {
         THREAD.with_borrow_mut(|thread| *thread = None);
+    }
+
+    /// The providers whose limits the current code must keep: all of them outside an application.
+    pub fn targets() -> Targets {
+        Environment::current().map_or(Targets::ALL, |environment| environment.application.targets)
     }
 
     /// The environment of the current code.

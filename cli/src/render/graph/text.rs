@@ -104,12 +104,13 @@ pub(super) fn timing(schedule: &ScheduleSpec) -> (String, Option<String>) {
     }
 }
 
-/// What a unit is and gets: "api, 512 MB, 20 s".
+/// What a unit is and asks for: "api, 1024 MB, 20 s".
 pub(super) fn unit_details(unit: &Unit) -> String {
+    let memory = unit.spec.memory_mb.map(|mb| format!("{mb} MB, "));
     format!(
-        "{}, {} MB, {}",
+        "{}, {}{}",
         unit.sort,
-        unit.spec.memory_mb,
+        memory.unwrap_or_default(),
         duration(unit.spec.timeout)
     )
 }

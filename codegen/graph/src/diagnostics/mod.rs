@@ -25,6 +25,7 @@ mod route_overlap;
 mod timeout_exceeds_lease;
 mod too_many_routes;
 mod topic_without_subscriber;
+mod unavailable;
 mod undeclared_resource;
 mod unknown_time_zone;
 
@@ -78,6 +79,7 @@ pub(crate) fn all(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagnos
         timeout_exceeds_lease::find(graph),
         unknown_time_zone::find(graph),
         invalid_json::find(graph),
+        unavailable::find(declarations, graph),
     ]
     .concat()
 }

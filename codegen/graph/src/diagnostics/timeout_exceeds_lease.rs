@@ -13,7 +13,10 @@ pub(crate) fn find(graph: &Graph) -> Vec<Diagnostic> {
         let Spec::Queue(spec) = &queue.spec else {
             return None;
         };
-        let (timeout, lease) = (unit.spec.timeout, spec.lease_for(unit.spec.timeout));
+        let (timeout, lease) = (
+            unit.spec.timeout,
+            spec.lease_for(unit.spec.timeout, graph.application.targets),
+        );
         (timeout > lease).then(|| {
             Diagnostic::error(
                 CODE,

@@ -2,6 +2,7 @@
 
 use super::PlaceJson;
 use crate::{Binding, Graph, Handler, Resource, ResourceId, Source, Spec, Trigger, Unit};
+use ifc_manifest::ProviderId;
 use ifc_manifest::kind::edge::{RetrySpec, Selection};
 use ifc_manifest::kind::http_api::Cors;
 use ifc_manifest::kind::table::{Index, Key};
@@ -27,6 +28,7 @@ pub struct GraphJson {
 struct ApplicationJson {
     package: String,
     version: String,
+    targets: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<PlaceJson>,
 }
@@ -138,7 +140,8 @@ struct UnitJson {
 
 #[derive(Clone, Debug, Serialize)]
 struct UnitSpecJson {
-    memory_mb: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_mb: Option<u32>,
     timeout_seconds: f64,
     max_instances: u32,
     min_instances: u32,
@@ -221,6 +224,9 @@ pub fn graph(graph: &Graph) -> GraphJson {
         application: ApplicationJson {
             package: graph.application.package.clone(),
             version: graph.application.version.clone(),
+            targets: (graph.application.targets.iter())
+                .map(ProviderId::as_str)
+                .collect(),
             place: graph.application.span.as_ref().map(PlaceJson::of),
         },
         resources: graph.resources.iter().map(resource).collect(),

@@ -3,7 +3,7 @@
 use super::serde_names::{self, SerdeNames};
 use crate::names::did_you_mean;
 use ifc_manifest::kind::table;
-use ifc_manifest::name;
+use ifc_manifest::{Targets, name};
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Fields, LitStr, Type, Visibility};
@@ -289,7 +289,7 @@ impl Parser {
         }
         if !table::INDEXES.contains(indexes.len() as u64) {
             self.mistakes
-                .add(input.ident.span(), table::INDEXES.message);
+                .add(input.ident.span(), table::INDEXES.sentence(Targets::ALL));
         }
         match (self.mistakes.0, self.key) {
             (Some(error), _) => Err(error),

@@ -1,6 +1,6 @@
 use ifc::prelude::*;
 
 #[resource]
-static ORDERS: Queue<u64> = Queue::new("orders").lease(minutes(20));
+static ORDERS: Queue<u64> = Queue::new("orders").lease(hours(20));
 
 fn main() {}

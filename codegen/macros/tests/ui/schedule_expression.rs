@@ -17,7 +17,7 @@ async fn never() {}
 #[schedule("0 3 * * *", every = minutes(5))]
 async fn both() {}
 
-#[schedule("0 3 * * *", retries = 6)]
+#[schedule("0 3 * * *", retries = 200)]
 async fn retries() {}
 
 fn main() {}

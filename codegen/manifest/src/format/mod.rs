@@ -20,7 +20,7 @@ pub use record::{Header, RawRecord, Record, RecordError, records};
 pub const MAJOR: u8 = 1;
 
 /// Minor version: raised when keys are added that an older reader may skip.
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 
 /// First bytes of every descriptor record.
 pub const DESCRIPTOR_MAGIC: [u8; 8] = *b"IFCdesc\x01";

@@ -5,20 +5,33 @@
 use super::topic::{self, Filter};
 use super::{Kind, SpecError, Verb, limits, queue, required};
 use crate::format::{Encoder, Value};
+use crate::support::Demand;
 use core::time::Duration;
 use std::fmt;
 
 limits! {
     /// Deliveries before a message is dead-lettered.
-    MAX_ATTEMPTS = "max_attempts", 5..=100, "";
+    MAX_ATTEMPTS = "max_attempts", "", "E-EDGE-01" {
+        aws 1..=1000,
+        gcp 5..=100 because "Pub/Sub gives a message up after 5 to 100 deliveries",
+        azure 1..=1000,
+    } or "take 5 to 100, which every provider has" or "give an event up in the handler, which sees the number of its attempt";
     /// Delay before the first redelivery, and the cap of the growing delay, in seconds.
-    BACKOFF = "the backoff of an edge", 10..=600, " seconds";
+    BACKOFF = "the backoff of an edge", " seconds", "E-EDGE-02" {
+        aws 1..=43200,
+        gcp 10..=600 because "Pub/Sub waits 10 s to 10 minutes before it delivers again",
+        azure 1..=43200,
+    } or "take 10 s to 10 minutes, which every provider has" or "send the event again from the handler, with a delay";
     /// Messages handed to one invocation.
     BATCH = "batch", 1..=10, "";
     /// How long a batch may wait to fill, in seconds. Only AWS waits.
     MAX_WAIT = "max_wait", 0..=5, " seconds";
     /// Invocations of the consumer at a time.
-    MAX_CONCURRENCY = "max_concurrency", 2..=1000, "";
+    MAX_CONCURRENCY = "max_concurrency", "", "E-EDGE-03" {
+        aws 2..=1000 because "Lambda takes from a queue with at least 2 invocations at a time",
+        gcp 1..=1000,
+        azure 1..=1000,
+    } or "make the queue fifo and put the messages into one group" or "leave aws out of the targets";
 }
 
 /// What sort of edge a handler's attribute declares.
@@ -127,6 +140,15 @@ impl EdgeSpec {
     }
 }
 
+impl EdgeSpec {
+    /// What the edge asks of its provider.
+    pub fn demands(&self) -> Vec<Demand> {
+        let mut demands = self.consumer.demands();
+        demands.extend(self.retry.iter().flat_map(RetrySpec::demands));
+        demands
+    }
+}
+
 /// Redelivery of what was not acknowledged (contract, section 3): the delay doubles from
 /// `min_backoff` up to `max_backoff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +189,15 @@ impl RetrySpec {
         })
     }
 
+    /// What the redelivery asks of its provider.
+    pub fn demands(&self) -> Vec<Demand> {
+        vec![
+            Demand::Number(&MAX_ATTEMPTS, self.max_attempts.into()),
+            Demand::Duration(&BACKOFF, self.min_backoff),
+            Demand::Duration(&BACKOFF, self.max_backoff),
+        ]
+    }
+
     /// The delay between the end of delivery number `attempt` (from 1) and the next one.
     pub fn backoff_after(&self, attempt: u32) -> Duration {
         let doublings = attempt.saturating_sub(1).min(16);
@@ -186,6 +217,15 @@ pub struct ConsumerSpec {
 }
 
 impl ConsumerSpec {
+    /// What the edge asks of its provider.
+    pub fn demands(&self) -> Vec<Demand> {
+        vec![
+            Demand::Number(&BATCH, self.batch.into()),
+            Demand::Duration(&MAX_WAIT, self.max_wait),
+            Demand::Number(&MAX_CONCURRENCY, self.max_concurrency.into()),
+        ]
+    }
+
     /// One message at a time, no waiting, 100 invocations at a time.
     pub const DEFAULT: ConsumerSpec = ConsumerSpec {
         batch: 1,

@@ -3,6 +3,7 @@
 use super::unit::{self, UnitSpec};
 use super::{SpecError, limits, required};
 use crate::format::{Encoder, Value};
+use crate::support::Demand;
 use core::time::Duration;
 
 limits! {
@@ -135,6 +136,13 @@ impl HttpApiSpec {
             access_log: required(config.bool("access_log"), "access_log")?,
             unit: UnitSpec::decode(config)?,
         })
+    }
+}
+
+impl HttpApiSpec {
+    /// What the API and its unit ask of their provider.
+    pub fn demands(&self) -> Vec<Demand> {
+        self.unit.demands(&unit::TIMEOUT_HTTP)
     }
 }
 

@@ -14,7 +14,9 @@ pub mod table;
 pub mod topic;
 pub mod unit;
 
-use core::time::Duration;
+pub use crate::limit::Limit;
+pub(crate) use crate::limit::limits;
+
 use std::fmt;
 
 /// A type of resource with one contract on every provider.
@@ -85,6 +87,20 @@ impl Kind {
     }
 }
 
+/// Every limit, by what it is about, in the order in which the book presents them.
+pub fn limits() -> Vec<(&'static str, &'static [&'static Limit])> {
+    vec![
+        ("unit", unit::LIMITS),
+        ("http-api", http_api::LIMITS),
+        ("edge", edge::LIMITS),
+        ("queue", queue::LIMITS),
+        ("topic", topic::LIMITS),
+        ("table", table::LIMITS),
+        ("schedule", schedule::LIMITS),
+        ("secret", secret::LIMITS),
+    ]
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -142,70 +158,6 @@ impl Retention {
             .find(|retention| retention.as_str() == word)
     }
 }
-
-/// A range that a knob's value must lie in, with the sentence that says so.
-///
-/// The sentence is made of the same literals as the numbers (see `limits!`), so they cannot
-/// disagree.
-#[derive(Clone, Copy, Debug)]
-pub struct Limit {
-    /// Smallest allowed value, in the unit the knob's name or documentation gives.
-    pub min: u64,
-    /// Largest allowed value.
-    pub max: u64,
-    /// The finding for a value outside.
-    pub message: &'static str,
-}
-
-impl Limit {
-    /// Passes `value` through, or stops compilation with the limit's sentence.
-    ///
-    /// # Panics
-    /// When `value` is outside the range.
-    #[track_caller]
-    pub const fn number(&self, value: u64) -> u64 {
-        if value < self.min || value > self.max {
-            panic!("{}", self.message);
-        }
-        value
-    }
-
-    /// As [`number`](Self::number) for a limit in seconds. Fractions of a second count as a whole
-    /// one at the upper end.
-    ///
-    /// # Panics
-    /// When `value` is outside the range.
-    #[track_caller]
-    pub const fn duration(&self, value: Duration) -> Duration {
-        if value.as_secs() < self.min
-            || value.as_secs() > self.max
-            || (value.as_secs() == self.max && value.subsec_nanos() > 0)
-        {
-            panic!("{}", self.message);
-        }
-        value
-    }
-
-    /// Whether `value` lies in the range.
-    pub const fn contains(&self, value: u64) -> bool {
-        value >= self.min && value <= self.max
-    }
-}
-
-/// Declares [`Limit`] constants whose message is written from the same literals.
-macro_rules! limits {
-    ($($(#[$doc:meta])* $name:ident = $what:literal, $min:literal ..= $max:literal, $unit:literal;)*) => {
-        $(
-            $(#[$doc])*
-            pub const $name: $crate::kind::Limit = $crate::kind::Limit {
-                min: $min,
-                max: $max,
-                message: concat!($what, " must be between ", $min, " and ", $max, $unit),
-            };
-        )*
-    };
-}
-pub(crate) use limits;
 
 /// A record's configuration that this version cannot read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,11 +3,16 @@
 use super::{SpecError, limits, required};
 use crate::cron::{self, Cron, Rate};
 use crate::format::{Encoder, Value};
+use crate::support::Demand;
 use core::time::Duration;
 
 limits! {
     /// Deliveries after the first one.
-    RETRIES = "the retries of a schedule", 0..=5, "";
+    RETRIES = "the retries of a schedule", "", "E-SCH-02" {
+        aws 0..=185,
+        gcp 0..=5 because "Cloud Scheduler tries again 5 times at most",
+        azure 0..=5 because "a timer has no retries of its own, and more are not offered",
+    } or "ask for 5 or fewer" or "send a message to a queue, whose consumer is tried up to 100 times";
 }
 
 /// Deliveries after the first one, by default.
@@ -92,5 +97,9 @@ impl ScheduleSpec {
             )?,
             input: config.text("input").map(str::to_owned),
         })
+    }
+    /// What the schedule asks of its provider.
+    pub fn demands(&self) -> Vec<Demand> {
+        vec![Demand::Number(&RETRIES, self.retries.into())]
     }
 }

@@ -1,8 +1,10 @@
 //! Topic: messages to every subscriber (contract, 4.4).
 
 use super::{SpecError, Verb, limits, required};
+use crate::capability::Capability;
 use crate::format::{Encoder, Value};
 use crate::name;
+use crate::support::Demand;
 use std::collections::BTreeMap;
 
 /// Publish messages.
@@ -51,6 +53,14 @@ impl TopicSpec {
         Ok(TopicSpec {
             fifo: required(config.bool("fifo"), "fifo")?,
         })
+    }
+}
+
+impl TopicSpec {
+    /// What the topic asks of its provider.
+    pub fn demands(&self) -> Vec<Demand> {
+        let fifo = Demand::Capability(Capability::FifoTopic);
+        self.fifo.then_some(fifo).into_iter().collect()
     }
 }
 

@@ -3,25 +3,64 @@
 
 use super::{Limit, SpecError, limits};
 use crate::format::{Encoder, Value};
+use crate::provider::PerProvider;
+use crate::support::Demand;
 use core::time::Duration;
 
 limits! {
-    /// Time-out of a handler behind HTTP, in seconds.
-    TIMEOUT_HTTP = "the timeout of an HTTP handler", 1..=29, " seconds";
+    /// Time-out of a handler behind HTTP, in seconds. Of GCP's hour only as much is offered as
+    /// Azure's load balancer allows, too.
+    TIMEOUT_HTTP = "the timeout of an HTTP handler", " seconds", "E-API-01" {
+        aws 1..=29 because "API Gateway gives up on a request after 30 s",
+        gcp 1..=230,
+        azure 1..=230,
+    } or "answer with 202 and offer a route for the status" or "leave aws out of the targets";
     /// Time-out of a function that is invoked directly, in seconds.
-    TIMEOUT_CALL = "the timeout of an invoked function", 1..=230, " seconds";
-    /// Time-out of a handler of asynchronous events, in seconds.
-    TIMEOUT_ASYNC = "the timeout of an event handler", 1..=600, " seconds";
-    /// Most instances at a time. Azure allows no fewer than 40.
-    MAX_INSTANCES = "max_instances", 40..=1000, "";
+    TIMEOUT_CALL = "the timeout of an invoked function", " seconds", "E-FN-01" {
+        aws 1..=900 because "Lambda ends an invocation after 15 minutes",
+        gcp 1..=3600,
+        azure 1..=230 because "the load balancer gives up on a request after 230 s",
+    } or "invoke it with `invoke_async`" or "make it several steps of a workflow";
+    /// Time-out of a handler of asynchronous events, in seconds. Azure sets no bound; what it may
+    /// run is bounded by the lease, whose renewal beyond 10 minutes is not verified.
+    TIMEOUT_ASYNC = "the timeout of an event handler", " seconds", "E-FN-01" {
+        aws 1..=900,
+        gcp 1..=600 because "Pub/Sub waits 10 minutes for an answer",
+        azure 1..=600 because "the lock of a message is not known to be renewed for longer than 10 minutes",
+    } or "make it several messages" or "make it several steps of a workflow";
+    /// Most instances at a time.
+    MAX_INSTANCES = "max_instances", "", "E-FN-02" {
+        aws 1..=1000,
+        gcp 1..=1000,
+        azure 40..=1000 because "Flex Consumption has no maximum below 40 instances",
+    } or "ask for 40 or more" or "leave azure out of the targets";
     /// Instances kept ready, which are billed while idle.
     MIN_INSTANCES = "min_instances", 0..=10, "";
     /// Invocations at a time in one instance. AWS runs one whatever is asked.
     CONCURRENCY = "concurrency", 1..=100, "";
+    /// Memory in MB. Azure runs 1024 as 2048.
+    MEMORY_MB = "memory_mb", " MB", "E-FN-05" {
+        aws 128..=10240 because "Lambda has at most 10,240 MB",
+        gcp 512..=32768 because "the second generation of Cloud Run starts at 512 MB",
+        azure [512, 1024, 2048, 4096] because "Flex Consumption has instances of fixed sizes",
+    } or "take one of 512, 1024, 2048 and 4096, which every provider has" or "leave the providers out of the targets that lack it";
 }
 
-/// Memory sizes in MB that every provider has. Azure runs 1024 as 2048.
-pub const MEMORY_MB: [u32; 4] = [512, 1024, 2048, 4096];
+/// Memory in MB when a unit asks for none: the provider's own where that is cheaper.
+pub const MEMORY_MB_DEFAULT: PerProvider<u32> = PerProvider {
+    local: 512,
+    aws: 256,
+    gcp: 512,
+    azure: 512,
+};
+
+/// Invocations at a time in one instance when a unit asks for none.
+pub const CONCURRENCY_DEFAULT: PerProvider<u32> = PerProvider {
+    local: 16,
+    aws: 1,
+    gcp: 40,
+    azure: 16,
+};
 
 /// Default time-out behind HTTP.
 pub const TIMEOUT_HTTP_DEFAULT: Duration = Duration::from_secs(20);
@@ -32,15 +71,15 @@ pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 /// The configured properties of a unit. `None` leaves the choice to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitSpec {
-    /// Memory in MB.
-    pub memory_mb: u32,
+    /// Memory in MB; [`MEMORY_MB_DEFAULT`] when absent.
+    pub memory_mb: Option<u32>,
     /// Longest run of one invocation.
     pub timeout: Duration,
     /// Most instances at a time.
     pub max_instances: u32,
     /// Instances kept ready.
     pub min_instances: u32,
-    /// Invocations at a time in one instance.
+    /// Invocations at a time in one instance; [`CONCURRENCY_DEFAULT`] when absent.
     pub concurrency: Option<u32>,
 }
 
@@ -48,7 +87,7 @@ impl UnitSpec {
     /// The defaults, with the time-out of the edge that invokes the unit.
     pub const fn new(timeout: Duration) -> Self {
         UnitSpec {
-            memory_mb: 512,
+            memory_mb: None,
             timeout,
             max_instances: 100,
             min_instances: 0,
@@ -59,14 +98,10 @@ impl UnitSpec {
     /// Sets the memory.
     ///
     /// # Panics
-    /// When it is not one of [`MEMORY_MB`].
+    /// When it is more or less than any provider has.
     #[track_caller]
     pub const fn memory_mb(mut self, memory_mb: u32) -> Self {
-        assert!(
-            matches!(memory_mb, 512 | 1024 | 2048 | 4096),
-            "memory_mb must be 512, 1024, 2048 or 4096"
-        );
-        self.memory_mb = memory_mb;
+        self.memory_mb = Some(MEMORY_MB.number(memory_mb as u64) as u32);
         self
     }
 
@@ -114,10 +149,12 @@ impl UnitSpec {
     pub const fn encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
         encoder
             .map_entry("unit")
-            .uint_entry("memory_mb", self.memory_mb as u64)
             .duration_entry("timeout_ms", self.timeout)
             .uint_entry("max_instances", self.max_instances as u64)
             .uint_entry("min_instances", self.min_instances as u64);
+        if let Some(memory_mb) = self.memory_mb {
+            encoder.uint_entry("memory_mb", memory_mb as u64);
+        }
         if let Some(concurrency) = self.concurrency {
             encoder.uint_entry("concurrency", concurrency as u64);
         }
@@ -135,11 +172,28 @@ impl UnitSpec {
             required(unit.uint(key).and_then(|n| u32::try_from(n).ok()), key)
         };
         Ok(UnitSpec {
-            memory_mb: number("memory_mb")?,
+            memory_mb: number("memory_mb").ok(),
             timeout: required(unit.duration("timeout_ms"), "timeout_ms")?,
             max_instances: number("max_instances")?,
             min_instances: number("min_instances")?,
             concurrency: number("concurrency").ok(),
         })
+    }
+    /// What the unit asks of its provider. `timeout` is the limit of the edge that invokes it.
+    pub fn demands(&self, timeout: &'static Limit) -> Vec<Demand> {
+        let mut demands = vec![
+            Demand::Duration(timeout, self.timeout),
+            Demand::Number(&MAX_INSTANCES, self.max_instances.into()),
+            Demand::Number(&MIN_INSTANCES, self.min_instances.into()),
+        ];
+        demands.extend(
+            self.memory_mb
+                .map(|mb| Demand::Number(&MEMORY_MB, mb.into())),
+        );
+        demands.extend(
+            self.concurrency
+                .map(|invocations| Demand::Number(&CONCURRENCY, invocations.into())),
+        );
+        demands
     }
 }

@@ -446,7 +446,9 @@ fn edges(application: &Application, prepared: &Prepared) -> Result<Vec<Edge>, Op
             kind,
             batch: consumer.batch.max(1) as usize,
             max_concurrency: consumer.max_concurrency.max(1) as usize,
-            lease: prepared.queues[queue].spec.lease_for(unit.timeout),
+            lease: prepared.queues[queue]
+                .spec
+                .lease_for(unit.timeout, application.targets),
             timeout: unit.timeout,
             queue,
             thunk,

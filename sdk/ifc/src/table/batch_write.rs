@@ -2,7 +2,7 @@
 
 use super::check;
 use super::item::{self, Item, KeyOf, SortAttribute};
-use super::operation::{awaitable, environment};
+use super::operation::{awaitable, environment, within};
 use ifc_manifest::kind::table as kind;
 use ifc_runtime::table::{ItemWrite, Key};
 use ifc_runtime::{BoxFuture, Error, ErrorKind, Grant, Target};
@@ -44,13 +44,9 @@ impl<T: Item> BatchWrite<T> {
     }
 
     async fn run(self, target: Target<'static>) -> Result<Vec<Result<(), Error>>, Error> {
-        if self.writes.len() as u64 > kind::BATCH_WRITE_ITEMS.max {
-            let message = format!(
-                "{} items: {}",
-                self.writes.len(),
-                kind::BATCH_WRITE_ITEMS.message
-            );
-            return Err(Error::new(ErrorKind::TooLarge, message));
+        if !self.writes.is_empty() {
+            let items = self.writes.len() as u64;
+            within(&kind::BATCH_WRITE_ITEMS, items, ErrorKind::TooLarge)?;
         }
         let mut keys = BTreeSet::new();
         let mut writes = Vec::new();

@@ -5,6 +5,7 @@ use super::expression::{Attribute, Condition, IntoAttribute};
 use super::item::{self, Item, KeyAttribute, KeyOf, SortAttribute};
 use ifc_manifest::Verb;
 use ifc_manifest::kind::table as kind;
+use ifc_manifest::limit::Limit;
 use ifc_runtime::table::{self as runtime, Clause, Consistency, Key, KeyValue, SortRange};
 use ifc_runtime::{BoxFuture, Environment, Error, ErrorKind, Grant, Target};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,13 @@ use std::sync::Arc;
 /// Where an operation runs.
 pub(super) fn environment(target: Target<'_>, verb: Verb) -> Result<Arc<Environment>, Error> {
     Environment::current().map_err(|error| error.on(target, verb))
+}
+
+/// Refuses a number that not every target allows.
+pub(super) fn within(limit: &'static Limit, value: u64, kind: ErrorKind) -> Result<(), Error> {
+    limit
+        .check(value, Environment::targets())
+        .map_err(|refused| Error::new(kind, refused.to_string()))
 }
 
 pub(super) fn decode<T: Item>(
@@ -126,10 +134,11 @@ impl<T: Item> BatchGet<T> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        if !kind::BATCH_GET_KEYS.contains(keys.len() as u64) {
-            let message = format!("{} keys: {}", keys.len(), kind::BATCH_GET_KEYS.message);
-            return Err(Error::new(ErrorKind::TooLarge, message));
-        }
+        within(
+            &kind::BATCH_GET_KEYS,
+            keys.len() as u64,
+            ErrorKind::TooLarge,
+        )?;
         let environment = environment(target, kind::BATCH_GET)?;
         let items = environment
             .provider
@@ -389,12 +398,12 @@ impl<T: Item> Update<T> {
             update.increment.push((version.to_owned(), 1));
             changes += 1;
         }
-        if !kind::UPDATE_PATHS.contains(changes as u64) {
+        if let Err(refused) = kind::UPDATE_PATHS.check(changes as u64, Environment::targets()) {
             let counted = match T::SCHEMA.version {
                 Some(_) => " (the version is one of them)",
                 None => "",
             };
-            let message = format!("{changes} changes{counted}: {}", kind::UPDATE_PATHS.message);
+            let message = format!("{refused}{counted}");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         Ok((self.key?, self.update, self.clauses.finish()?))
@@ -579,10 +588,7 @@ impl<T> Query<T, String> {
 impl<T: Item, S> Query<T, S> {
     async fn run(self, target: Target<'static>) -> Result<Page<T>, Error> {
         let query = self.query?;
-        if !kind::QUERY_LIMIT.contains(query.limit.into()) {
-            let message = format!("a limit of {}: {}", query.limit, kind::QUERY_LIMIT.message);
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
+        within(&kind::QUERY_LIMIT, query.limit.into(), ErrorKind::Invalid)?;
         let environment = environment(target, kind::QUERY)?;
         let page = environment.provider.query(target, query).await?;
         let items = page

@@ -1,7 +1,7 @@
 //! Reading all items.
 
 use super::item::Item;
-use super::operation::{Cursor, LIMIT_DEFAULT, Page, awaitable, decode, environment};
+use super::operation::{Cursor, LIMIT_DEFAULT, Page, awaitable, decode, environment, within};
 use ifc_manifest::kind::table as kind;
 use ifc_runtime::table::{self as runtime, Consistency};
 use ifc_runtime::{BoxFuture, Error, ErrorKind, Grant, Target};
@@ -47,14 +47,11 @@ impl<T: Item> Scan<T> {
     }
 
     async fn run(self, target: Target<'static>) -> Result<Page<T>, Error> {
-        if !kind::SCAN_LIMIT.contains(self.scan.limit.into()) {
-            let message = format!(
-                "a limit of {}: {}",
-                self.scan.limit,
-                kind::SCAN_LIMIT.message
-            );
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
+        within(
+            &kind::SCAN_LIMIT,
+            self.scan.limit.into(),
+            ErrorKind::Invalid,
+        )?;
         let environment = environment(target, kind::SCAN)?;
         let page = environment.provider.scan(target, self.scan).await?;
         let items = page.items.into_iter();

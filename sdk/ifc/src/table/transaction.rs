@@ -3,7 +3,7 @@
 use super::check;
 use super::expression::Condition;
 use super::item::{Item, KeyOf, SortAttribute};
-use super::operation::{Clauses, Delete, Put, Update, awaitable, environment, version_is};
+use super::operation::{Clauses, Delete, Put, Update, awaitable, environment, version_is, within};
 use ifc_manifest::Verb;
 use ifc_manifest::kind::table as kind;
 use ifc_manifest::size::TRANSACTION_BYTES_MAX;
@@ -172,9 +172,12 @@ impl Transaction {
     /// The operations, or why the contract does not allow them.
     fn checked(self, target: Target<'static>) -> Result<Vec<runtime::ItemOperation>, Error> {
         let count = self.operations.len();
-        if count as u64 > kind::TRANSACT_OPERATIONS.max {
-            let message = format!("{count} operations: {}", kind::TRANSACT_OPERATIONS.message);
-            return Err(Error::new(ErrorKind::TooLarge, message));
+        if count > 0 {
+            within(
+                &kind::TRANSACT_OPERATIONS,
+                count as u64,
+                ErrorKind::TooLarge,
+            )?;
         }
         let mut operations = Vec::with_capacity(count);
         let mut keys: BTreeSet<Key> = BTreeSet::new();

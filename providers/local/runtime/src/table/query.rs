@@ -5,6 +5,7 @@ use super::{Table, check_value, parse};
 use crate::moment::Moment;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, slices};
+use ifc_manifest::Targets;
 use ifc_manifest::kind::table::{Key as KeyAttribute, QUERY_LIMIT, SCAN_LIMIT};
 use ifc_runtime::ErrorKind;
 use ifc_runtime::table::{Item, KeyValue, Page, Query, Scan, SortRange};
@@ -21,7 +22,10 @@ pub(crate) fn query(
     query: &Query,
 ) -> Result<Page, Fault> {
     if !QUERY_LIMIT.contains(u64::from(query.limit)) {
-        return Err(Fault::refused(ErrorKind::Invalid, QUERY_LIMIT.message));
+        return Err(Fault::refused(
+            ErrorKind::Invalid,
+            QUERY_LIMIT.sentence(Targets::ALL),
+        ));
     }
     let (prefix, partition, sort) = match &query.index {
         None => (
@@ -70,7 +74,10 @@ pub(crate) fn scan(
     scan: &Scan,
 ) -> Result<Page, Fault> {
     if !SCAN_LIMIT.contains(u64::from(scan.limit)) {
-        return Err(Fault::refused(ErrorKind::Invalid, SCAN_LIMIT.message));
+        return Err(Fault::refused(
+            ErrorKind::Invalid,
+            SCAN_LIMIT.sentence(Targets::ALL),
+        ));
     }
     let reading = Reading {
         shape: Shape::of_scan(table),
