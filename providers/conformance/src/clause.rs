@@ -1,6 +1,7 @@
 //! Clauses: sentences of the contract, each with the code that tries to refute it.
 
 use crate::trial::Trial;
+use ifc_manifest::capability::Capability;
 use ifc_runtime::BoxFuture;
 use std::time::Duration;
 
@@ -19,11 +20,14 @@ pub struct Clause {
     pub start: Option<u64>,
     /// Whether it takes the provider down and up again.
     pub outage: bool,
+    /// What the provider must be able to do. A provider that lacks it is exempt, for the reason
+    /// that its support table gives.
+    pub needs: Option<Capability>,
     pub(crate) prove: fn(Trial) -> BoxFuture<'static, ()>,
 }
 
 /// Declares a clause: section, id, promise, function; optionally `waits = seconds`,
-/// `start = epoch seconds` and `outage = true`.
+/// `start = epoch seconds`, `outage = true` and `needs = Capability::…`.
 macro_rules! clause {
     (@set $clause:ident waits $seconds:expr) => {
         $clause.waits = std::time::Duration::from_secs($seconds);
@@ -34,6 +38,9 @@ macro_rules! clause {
     (@set $clause:ident outage $needed:expr) => {
         $clause.outage = $needed;
     };
+    (@set $clause:ident needs $capability:expr) => {
+        $clause.needs = Some($capability);
+    };
     ($section:literal, $id:literal, $promise:literal, $prove:path $(, $need:ident = $value:expr)*) => {{
         #[allow(unused_mut, reason = "a clause without needs is not changed")]
         let mut clause = $crate::clause::Clause {
@@ -43,6 +50,7 @@ macro_rules! clause {
             waits: std::time::Duration::ZERO,
             start: None,
             outage: false,
+            needs: None,
             prove: |trial| Box::pin($prove(trial)),
         };
         $(clause!(@set clause $need $value);)*

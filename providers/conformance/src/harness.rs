@@ -1,5 +1,6 @@
 //! What a provider's tests implement so that the suite can drive the provider.
 
+use ifc_manifest::ProviderId;
 use ifc_runtime::axum::extract::Request;
 use ifc_runtime::axum::response::Response;
 use ifc_runtime::{Application, BoxFuture, Provider};
@@ -11,6 +12,9 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Makes stages of one provider.
 pub trait Harness: Send + Sync {
+    /// Whose column of the support tables it is held to.
+    fn id(&self) -> ProviderId;
+
     /// The provider's word, with the variant where there are several: `local in memory`.
     fn provider(&self) -> String;
 
@@ -25,11 +29,6 @@ pub trait Harness: Send + Sync {
     /// Why nothing here outlives an outage; `None` when it must.
     fn forgets(&self) -> Option<String> {
         None
-    }
-
-    /// The clauses that are not tried, and why.
-    fn exemptions(&self) -> Vec<Exemption> {
-        Vec::new()
     }
 
     /// Brings `application` up, isolated from every other stage, with nothing in it. A virtual
@@ -52,15 +51,6 @@ pub enum Time {
         /// The longest that one clause may wait.
         patience: Duration,
     },
-}
-
-/// A clause that is not tried on a provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exemption {
-    /// The clause's id, or the beginning of several, ending in `-`.
-    pub clause: &'static str,
-    /// Why the provider cannot be held to it: the words of its support table.
-    pub reason: String,
 }
 
 /// One running application.

@@ -2,8 +2,8 @@
 //!
 //! A provider's tests implement [`Harness`] and call [`run`]; the suite declares applications of
 //! its own, drives them through the operations traits of `ifc_runtime`, and says for every clause
-//! of the contract whether it holds. What a provider does not do is an [`Exemption`] with its
-//! reason: a clause is never passed silently.
+//! of the contract whether it holds. What a provider lacks by the support tables is exempt with
+//! the table's reason: a clause is never passed silently, and there is no other list.
 //!
 //! The suite knows no provider. Clauses tolerate what the contract tolerates (an event delivered
 //! twice, an index that is behind), so that real clouds can be held to them as well.
@@ -30,6 +30,6 @@ mod topic;
 mod clause;
 
 pub use clause::{Clause, clauses};
-pub use harness::{DeadLetter, Exemption, Failure, Harness, Stage, Time};
+pub use harness::{DeadLetter, Failure, Harness, Stage, Time};
 pub use report::{Report, Row, Verdict};
 pub use runner::{run, run_only};

@@ -3,7 +3,7 @@
 use crate::clause::{Clause, clauses};
 use crate::report::{Report, Row, Verdict};
 use crate::trial::Trial;
-use crate::{Exemption, Harness, Time};
+use crate::{Harness, Time};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -39,12 +39,11 @@ pub async fn run_only(harness: Arc<dyn Harness>, ids: &[&str]) -> Report {
 }
 
 async fn try_clauses(harness: Arc<dyn Harness>, clauses: Vec<Clause>) -> Report {
-    let exemptions = harness.exemptions();
     let places = Arc::new(Semaphore::new(harness.parallel().max(1)));
     let trials: Vec<_> = clauses
         .into_iter()
         .map(|clause| {
-            let exemption = exemption(&clause, &exemptions, &*harness);
+            let exemption = exemption(&clause, &*harness);
             let (harness, places) = (Arc::clone(&harness), Arc::clone(&places));
             let verdict = tokio::spawn(async move {
                 match exemption {
@@ -68,7 +67,6 @@ async fn try_clauses(harness: Arc<dyn Harness>, clauses: Vec<Clause>) -> Report 
     Report {
         provider: harness.provider(),
         rows,
-        stale: stale(&exemptions),
     }
 }
 
@@ -89,12 +87,11 @@ async fn try_clause(harness: Arc<dyn Harness>, clause: Clause) -> Verdict {
 }
 
 /// Why a clause is not tried.
-fn exemption(clause: &Clause, exemptions: &[Exemption], harness: &dyn Harness) -> Option<String> {
-    if let Some(exemption) = exemptions
-        .iter()
-        .find(|exemption| covers(exemption, clause))
+fn exemption(clause: &Clause, harness: &dyn Harness) -> Option<String> {
+    if let Some(capability) = clause.needs
+        && let Err(fact) = capability.on(harness.id())
     {
-        return Some(exemption.reason.clone());
+        return Some(format!("{capability}: {fact}"));
     }
     if clause.outage
         && let Some(reason) = harness.forgets()
@@ -115,34 +112,20 @@ fn exemption(clause: &Clause, exemptions: &[Exemption], harness: &dyn Harness) -
     }
 }
 
-fn covers(exemption: &Exemption, clause: &Clause) -> bool {
-    match exemption.clause.strip_suffix('-') {
-        Some(_) => clause.id.starts_with(exemption.clause),
-        None => clause.id == exemption.clause,
-    }
-}
-
-fn stale(exemptions: &[Exemption]) -> Vec<String> {
-    let all = clauses();
-    exemptions
-        .iter()
-        .filter(|exemption| !all.iter().any(|clause| covers(exemption, clause)))
-        .map(|exemption| format!("the exemption of `{}` names no clause", exemption.clause))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clause::clause;
     use crate::{Failure, Stage};
+    use ifc_manifest::ProviderId;
+    use ifc_manifest::capability::Capability;
     use ifc_runtime::{Application, BoxFuture};
     use std::time::{Duration, SystemTime};
 
     /// A provider that never comes up.
     struct Broken {
+        id: ProviderId,
         time: Time,
-        exemptions: Vec<Exemption>,
     }
 
     impl Harness for Broken {
@@ -154,8 +137,8 @@ mod tests {
             self.time
         }
 
-        fn exemptions(&self) -> Vec<Exemption> {
-            self.exemptions.clone()
+        fn id(&self) -> ProviderId {
+            self.id
         }
 
         fn open<'a>(
@@ -189,8 +172,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_failure_with_its_message() {
         let broken = Broken {
+            id: ProviderId::Local,
             time: Time::Virtual,
-            exemptions: Vec::new(),
         };
         let report = verdicts(broken).await;
         assert_eq!(report.counts(), (3, 0, 1));
@@ -207,8 +190,8 @@ mod tests {
             patience: Duration::from_secs(59),
         };
         let report = verdicts(Broken {
+            id: ProviderId::Local,
             time,
-            exemptions: Vec::new(),
         })
         .await;
         assert_eq!(report.counts(), (1, 2, 1));
@@ -217,30 +200,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn exemptions_carry_their_reason_and_must_name_a_clause() {
-        let exempt = |clause| Exemption {
-            clause,
-            reason: "has no queues".to_owned(),
+    async fn what_a_provider_lacks_is_exempt_for_the_reason_of_its_table() {
+        let needs = || {
+            let needs = Capability::OldImage;
+            vec![clause!("1", "table-needs", "needs", holds, needs = needs)]
         };
-        let exemptions = vec![exempt("queue-"), exempt("quark-spin")];
-        let report = verdicts(Broken {
-            time: Time::Virtual,
-            exemptions,
-        })
-        .await;
-        assert_eq!(report.counts(), (0, 4, 0));
-        assert_eq!(
-            report.stale,
-            ["the exemption of `quark-spin` names no clause"]
-        );
-        assert!(std::panic::catch_unwind(|| report.check()).is_err());
+        for (id, expected) in [
+            (ProviderId::Aws, Verdict::Pass),
+            (
+                ProviderId::Azure,
+                Verdict::Exempt(
+                    "OldImage: the change feed of Cosmos DB has only the latest version".to_owned(),
+                ),
+            ),
+        ] {
+            let time = Time::Virtual;
+            let report = try_clauses(Arc::new(Broken { id, time }), needs()).await;
+            assert_eq!(report.rows[0].verdict, expected, "{id}");
+        }
     }
 
     #[tokio::test]
     async fn no_clause_passes_without_a_provider() {
         let broken = Broken {
+            id: ProviderId::Local,
             time: Time::Virtual,
-            exemptions: Vec::new(),
         };
         let report = try_clauses(Arc::new(broken), clauses()).await;
         let (passed, exempt, failed) = report.counts();

@@ -6,6 +6,7 @@ use crate::declare::{Declarations, target};
 use crate::queue::QUICK;
 use crate::script::Behaviour;
 use crate::trial::{Running, Trial, accepted, payload};
+use ifc_manifest::capability::Capability;
 use ifc_manifest::kind::topic::{FilterKnobs, TestKnobs, TopicSpec};
 use ifc_manifest::size::ASYNC_BODY_BYTES_MAX;
 use ifc_runtime::topic::TopicMessage;
@@ -56,14 +57,16 @@ pub(crate) fn clauses() -> Vec<Clause> {
             "4.4",
             "topic-fifo-order",
             "a fifo topic keeps the order within each group, at every subscriber",
-            fifo_order
+            fifo_order,
+            needs = Capability::FifoTopic
         ),
         clause!(
             "4.4",
             "topic-fifo-blocking",
             "a failing fifo message holds back its group at its subscriber and nothing else",
             fifo_blocking,
-            waits = 7_200
+            waits = 7_200,
+            needs = Capability::FifoTopic
         ),
         clause!(
             "4.4",

@@ -109,7 +109,7 @@ async fn what_the_contract_does_not_allow_is_refused_before_it_is_sent(cloud: Te
     let error = STEPS.send(&1).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "send on `steps`: a fifo queue needs a group: `.send(&m).group(\"…\")`"
+        "send on `steps`: a fifo queue needs a group: add `.group(\"…\")`"
     );
     assert_eq!(cloud.queue(&LETTERS).len(), 1);
     assert!(cloud.queue(&STEPS).is_empty());

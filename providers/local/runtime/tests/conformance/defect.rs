@@ -2,7 +2,8 @@
 //! forbids it must fail.
 
 use crate::harness::LocalHarness;
-use ifc_conformance::{DeadLetter, Exemption, Failure, Harness, Stage, Time, Verdict};
+use ifc_conformance::{DeadLetter, Failure, Harness, Stage, Time, Verdict};
+use ifc_manifest::ProviderId;
 use ifc_runtime::axum::extract::Request;
 use ifc_runtime::axum::response::Response;
 use ifc_runtime::config::ConfigOperations;
@@ -125,16 +126,16 @@ async fn the_wrapper_itself_is_sound() {
 struct DefectiveHarness(Defect);
 
 impl Harness for DefectiveHarness {
+    fn id(&self) -> ProviderId {
+        ProviderId::Local
+    }
+
     fn provider(&self) -> String {
         format!("local with the defect {:?}", self.0)
     }
 
     fn time(&self) -> Time {
         Time::Virtual
-    }
-
-    fn exemptions(&self) -> Vec<Exemption> {
-        Vec::new()
     }
 
     fn open<'a>(

@@ -1,7 +1,8 @@
 //! How the suite drives the local provider: by a clock of its own, one event after the other.
 
-use ifc_conformance::{DeadLetter, Exemption, Failure, Harness, Stage, Time};
+use ifc_conformance::{DeadLetter, Failure, Harness, Stage, Time};
 use ifc_local::{Local, Storage};
+use ifc_manifest::ProviderId;
 use ifc_runtime::axum::extract::Request;
 use ifc_runtime::axum::response::Response;
 use ifc_runtime::{Application, BoxFuture, Clock, Provider};
@@ -19,6 +20,10 @@ pub(crate) struct LocalHarness {
 }
 
 impl Harness for LocalHarness {
+    fn id(&self) -> ProviderId {
+        ProviderId::Local
+    }
+
     fn provider(&self) -> String {
         match self.on_disk {
             true => "local, on a directory".to_owned(),
@@ -28,10 +33,6 @@ impl Harness for LocalHarness {
 
     fn time(&self) -> Time {
         Time::Virtual
-    }
-
-    fn exemptions(&self) -> Vec<Exemption> {
-        Vec::new()
     }
 
     fn forgets(&self) -> Option<String> {
