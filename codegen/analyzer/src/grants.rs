@@ -1,5 +1,6 @@
 //! Joins what was read from the link into the graph: what each unit may do, and why.
 
+use crate::artifact::Content;
 use crate::link::{Declared, Embedded, GrantUse, Permissions, embedded};
 use ifc_graph::{Binding, Graph, ResourceId, Source};
 use ifc_manifest::{Kind, Verb};
@@ -40,7 +41,7 @@ pub struct Reason {
 
 /// Fills the graph's bindings from the program. Beside how that went, says what was declared in the
 /// inputs of the program's link, where that is known.
-pub(crate) fn join(graph: &mut Graph, program: &[u8]) -> (Derivation, Vec<Declared>) {
+pub(crate) fn join(graph: &mut Graph, program: &Content) -> (Derivation, Vec<Declared>) {
     let mut declared = Vec::new();
     let reason = match embedded(program) {
         Ok(Some(Embedded::Permissions(permissions))) => {

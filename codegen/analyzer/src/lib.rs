@@ -50,7 +50,7 @@ impl Analysis {
 /// When a file of the build cannot be read as what it should be. What is wrong with the
 /// declarations themselves is in the analysis.
 pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
-    let program = artifact::read(&built.executable)?;
+    let program = artifact::open(&built.executable)?;
     let records = artifact::records_of(&built.executable, &program)?;
     let mut descriptors = Vec::new();
     let mut diagnostics = Vec::new();

@@ -3,7 +3,7 @@
 use super::Reason;
 use ifc_manifest::format::{DESCRIPTOR_SECTION, RecordError, records};
 use ifc_manifest::{Descriptor, DescriptorError};
-use object::{Object, ObjectSection};
+use object::{Object, ObjectSection, ReadRef};
 
 /// One record found in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub struct ArtifactRecord {
 }
 
 /// Adds the records of `file` and says whether it has a section for them.
-pub(super) fn of_object(
-    file: &object::File<'_>,
+pub(super) fn of_object<'data, R: ReadRef<'data>>(
+    file: &object::File<'data, R>,
     found: &mut Vec<ArtifactRecord>,
 ) -> Result<bool, Reason> {
     let mut has_section = false;

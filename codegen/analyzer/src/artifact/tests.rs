@@ -5,6 +5,7 @@ use super::*;
 use ifc_manifest::format::{DESCRIPTOR_MAGIC, Encoder};
 use object::write::{Object, StandardSegment};
 use object::{Architecture, BinaryFormat, Endianness, SectionKind};
+use std::fs;
 
 /// `ifc::main!()` of package `shop`, as the macros write it: counted, then written.
 fn application() -> Vec<u8> {

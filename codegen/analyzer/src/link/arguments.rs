@@ -30,8 +30,6 @@ pub struct Arguments {
     pub search: Vec<PathBuf>,
     /// The file that is made.
     pub output: Option<PathBuf>,
-    /// Code outside may call any symbol of the program.
-    pub exports: bool,
     /// Symbols that are linked whether or not something refers to them.
     pub wanted: Vec<String>,
     /// Functions that the system calls besides the usual ones.
@@ -48,15 +46,6 @@ const REFUSED: [&str; 7] = [
     "default-script",
     "dT",
     "R",
-];
-
-/// Options by which code outside may come to call symbols of the program.
-const EXPORTS: [&str; 5] = [
-    "rdynamic",
-    "export-dynamic",
-    "E",
-    "export-dynamic-symbol",
-    "dynamic-list",
 ];
 
 /// Options that name a symbol as undefined, so that it is linked.
@@ -82,7 +71,7 @@ const DRIVER_VALUED: [&str; 11] = [
 
 /// Options of the linker whose value is the next argument when no `=` follows. The value of an
 /// option that is missing here is taken for an input, and cannot be read as one: that is noticed.
-const LINKER_VALUED: [&str; 17] = [
+const LINKER_VALUED: [&str; 19] = [
     "rpath",
     "rpath-link",
     "soname",
@@ -95,6 +84,8 @@ const LINKER_VALUED: [&str; 17] = [
     "plugin",
     "plugin-opt",
     "version-script",
+    "dynamic-list",
+    "export-dynamic-symbol",
     "dependency-file",
     "Ttext",
     "Tdata",
@@ -167,13 +158,6 @@ impl Arguments {
                 "Bdynamic" | "dy" | "call_shared" => fixed = false,
                 "whole-archive" => whole = true,
                 "no-whole-archive" => whole = false,
-                name if EXPORTS.contains(&name) => {
-                    parsed.exports = true;
-                    if joined.is_none() && matches!(name, "export-dynamic-symbol" | "dynamic-list")
-                    {
-                        valued();
-                    }
-                }
                 name if WANTED.contains(&name) => parsed.wanted.push(valued()),
                 name if ENTRIES.contains(&name) => parsed.entries.push(valued()),
                 name if word.linker && LINKER_VALUED.contains(&name) => {
@@ -298,8 +282,6 @@ mod tests {
         );
         assert_eq!(parsed.search, [PathBuf::from("/lib"), "/opt".into()]);
         assert_eq!(parsed.output, Some("out".into()));
-        assert!(!parsed.exports);
-        assert!(parse("-rdynamic a.o").exports);
         assert_eq!(
             parse("-Wl,--whole-archive a.a -Wl,--no-whole-archive b.a").inputs,
             [Input::Whole("a.a".into()), Input::File("b.a".into())]
@@ -332,8 +314,8 @@ mod tests {
         let parsed = parse("-u one -Wl,--undefined=two -Wl,-e,three -Wl,-init=four -ufive");
         assert_eq!(parsed.wanted, ["one", "two", "five"]);
         assert_eq!(parsed.entries, ["three", "four"]);
-        assert!(parse("-Wl,--dynamic-list=x").exports);
-        assert!(parse("-Wl,--export-dynamic-symbol,x a.o").exports);
+        let exporting = parse("-rdynamic -Wl,--export-dynamic-symbol,x,--dynamic-list,y a.o");
+        assert_eq!(exporting.inputs, [Input::File("a.o".into())]);
     }
 
     #[test]

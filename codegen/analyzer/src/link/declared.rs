@@ -2,10 +2,9 @@
 //! that drops one would otherwise leave a resource that nobody misses.
 
 use super::LinkError;
-use super::load::{ENDIAN, Program};
+use super::load::Program;
 use ifc_manifest::Descriptor;
-use ifc_manifest::format::{DESCRIPTOR_SECTION, records};
-use object::read::elf::SectionHeader as _;
+use ifc_manifest::format::records;
 use serde::{Deserialize, Serialize};
 
 /// A declaration, by what it is called and a digest of what it says.
@@ -42,20 +41,11 @@ pub(super) fn digest(bytes: &[u8]) -> u64 {
 /// Every declaration of the objects that take part in the link, each once.
 pub(super) fn of(program: &Program<'_>) -> Result<Vec<Declared>, LinkError> {
     let mut declared = Vec::new();
-    for object in &program.objects {
-        let fail = |reason: String| LinkError::NotAnObject {
-            name: object.name.clone(),
-            reason,
-        };
-        for section in object.sections.iter() {
-            if object.section_name(section) != DESCRIPTOR_SECTION.as_bytes() {
-                continue;
-            }
-            let data = section
-                .data(ENDIAN, object.data)
-                .map_err(|error| fail(error.to_string()))?;
+    for (object, _) in program.objects() {
+        for index in &object.records {
+            let (_, data) = object.section(*index)?;
             for record in records(data) {
-                let record = record.map_err(|error| fail(error.to_string()))?;
+                let record = record.map_err(|error| object.fail(&error.to_string()))?;
                 let descriptor = Descriptor::decode(&record).ok();
                 declared.push(Declared::of(record.body, descriptor.as_ref()));
             }

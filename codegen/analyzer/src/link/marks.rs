@@ -1,13 +1,12 @@
 //! Grants and handlers among the sections.
 
 use super::LinkError;
-use super::load::{ENDIAN, Object, Program};
-use super::network::Network;
-use ifc_manifest::format::{GRANT_MAGIC, HANDLER_MAGIC, HANDLER_SECTION, RawRecord, records};
+use super::load::{Place, Program, Referent};
+use super::object::ENDIAN;
+use ifc_manifest::format::{GRANT_MAGIC, HANDLER_MAGIC, RawRecord, records};
 use ifc_manifest::{Descriptor, HandlerDescriptor, Verb};
+use object::elf;
 use object::read::elf::{Rela as _, SectionHeader as _, Sym as _};
-use object::{LittleEndian, SectionIndex, SymbolIndex, elf};
-use rustc_hash::FxHashMap;
 
 /// Layout of `ifc_runtime::Grant`, in bytes.
 const GRANT_BYTES: usize = 96;
@@ -42,71 +41,58 @@ pub(super) struct Root {
     pub(super) node: u32,
 }
 
-/// Grants and handlers.
-pub(super) struct Marks {
-    /// The grants in each section: usually one, after LTO perhaps several.
-    pub(super) grants: FxHashMap<u32, Vec<Mark>>,
-    pub(super) roots: Vec<Root>,
+/// The handlers of a program, by package, name and path.
+pub(super) fn handlers(program: &Program<'_>) -> Result<Vec<Root>, LinkError> {
+    let mut roots = Vec::new();
+    for (object, base) in program.objects() {
+        for index in &object.handlers {
+            let (_, data) = object.section(*index)?;
+            let table = Table::new(program, base + index);
+            table.handlers(data, &mut roots)?;
+        }
+    }
+    roots.sort_by(|a, b| {
+        let key = |root: &Root| (root.handler.address.clone(), root.handler.path.clone());
+        key(a).cmp(&key(b))
+    });
+    Ok(roots)
 }
 
-impl Marks {
-    pub(super) fn find(program: &Program<'_>, network: &Network) -> Result<Marks, LinkError> {
-        let mut marks = Marks {
-            grants: FxHashMap::default(),
-            roots: Vec::new(),
-        };
-        for object in &program.objects {
-            for (index, section) in object.sections.iter().enumerate() {
-                let flags = section.sh_flags(ENDIAN).0;
-                let data_like = flags & elf::SHF_ALLOC.0 != 0
-                    && flags & elf::SHF_EXECINSTR.0 == 0
-                    && section.sh_type(ENDIAN) == elf::SHT_PROGBITS;
-                if !data_like {
-                    continue;
-                }
-                let data =
-                    section
-                        .data(ENDIAN, object.data)
-                        .map_err(|error| LinkError::NotAnObject {
-                            name: object.name.clone(),
-                            reason: error.to_string(),
-                        })?;
-                let node = object.base + index as u32;
-                let place = Place {
-                    program,
-                    network,
-                    object,
-                    node,
-                };
-                if object.section_name(section) == HANDLER_SECTION.as_bytes() {
-                    place.handlers(data, &mut marks.roots)?;
-                } else if network.relocations.contains_key(&node) {
-                    place.grants(data, &mut marks.grants)?;
-                }
-            }
-        }
-        marks.roots.sort_by(|a, b| {
-            let key = |root: &Root| (root.handler.address.clone(), root.handler.path.clone());
-            key(a).cmp(&key(b))
-        });
-        Ok(marks)
+/// The grants in a section: usually none or one, after LTO perhaps several.
+pub(super) fn grants(program: &Program<'_>, node: u32) -> Result<Vec<Mark>, LinkError> {
+    let table = Table::new(program, node);
+    let (object, section) = (table.place.object, table.place.section);
+    // A grant refers to its record.
+    if object.relocations[section as usize] == 0 {
+        return Ok(Vec::new());
+    }
+    let (header, data) = object.section(section)?;
+    let flags = header.sh_flags(ENDIAN).0;
+    let data_like = flags & elf::SHF_ALLOC.0 != 0
+        && flags & elf::SHF_EXECINSTR.0 == 0
+        && header.sh_type(ENDIAN) == elf::SHT_PROGBITS;
+    match data_like && !object.handlers.contains(&section) {
+        true => table.grants(data),
+        false => Ok(Vec::new()),
     }
 }
 
 /// One section, with what is needed to follow its relocations.
-struct Place<'p, 'a> {
+struct Table<'p, 'a> {
     program: &'p Program<'a>,
-    network: &'p Network,
-    object: &'p Object<'a>,
-    node: u32,
+    place: Place<'p, 'a>,
 }
 
-impl Place<'_, '_> {
-    fn layout(&self, reason: &str) -> LinkError {
-        LinkError::Layout {
-            name: self.object.name.clone(),
-            reason: reason.to_owned(),
+impl<'p, 'a> Table<'p, 'a> {
+    fn new(program: &'p Program<'a>, node: u32) -> Table<'p, 'a> {
+        Table {
+            program,
+            place: program.locate(node),
         }
+    }
+
+    fn layout(&self, reason: &str) -> LinkError {
+        self.place.object.layout(reason)
     }
 
     fn handlers(&self, data: &[u8], roots: &mut Vec<Root>) -> Result<(), LinkError> {
@@ -132,19 +118,19 @@ impl Place<'_, '_> {
         Ok(())
     }
 
-    fn grants(&self, data: &[u8], grants: &mut FxHashMap<u32, Vec<Mark>>) -> Result<(), LinkError> {
+    fn grants(&self, data: &[u8]) -> Result<Vec<Mark>, LinkError> {
+        let mut marks = Vec::new();
         // Grants are aligned to 8 within their section, whatever it was merged from.
         let mut offset = 0;
         while offset + GRANT_BYTES <= data.len() {
             if data[offset..offset + GRANT_MAGIC.len()] == GRANT_MAGIC {
-                let mark = self.grant(&data[offset..offset + GRANT_BYTES], offset)?;
-                grants.entry(self.node).or_default().push(mark);
+                marks.push(self.grant(&data[offset..offset + GRANT_BYTES], offset)?);
                 offset += GRANT_BYTES;
             } else {
                 offset += 8;
             }
         }
-        Ok(())
+        Ok(marks)
     }
 
     fn grant(&self, grant: &[u8], offset: usize) -> Result<Mark, LinkError> {
@@ -178,42 +164,36 @@ impl Place<'_, '_> {
 
     /// Where the pointer at `offset` of this section points: section node and offset therein.
     fn target(&self, offset: usize) -> Result<(u32, u64), LinkError> {
-        self.follow(offset)
-            .ok_or_else(|| self.layout("a pointer in its tables leads nowhere"))
-    }
-
-    fn follow(&self, offset: usize) -> Option<(u32, u64)> {
-        let index = *self.network.relocations.get(&self.node)?;
-        let object = self.object;
-        let section = object.sections.section(SectionIndex(index)).ok()?;
-        let relocations: &[elf::Rela64<LittleEndian>] =
-            section.data_as_array(ENDIAN, object.data).ok()?;
-        let relocation = relocations
-            .iter()
-            .find(|relocation| relocation.r_offset(ENDIAN) as usize == offset)?;
+        let nowhere = || self.layout("a pointer in its tables leads nowhere");
+        let place = &self.place;
+        let relocation = place
+            .object
+            .relocations_of(place.section)
+            .and_then(|all| {
+                let mut all = all.iter();
+                all.find(|relocation| relocation.r_offset(ENDIAN) as usize == offset)
+            })
+            .ok_or_else(nowhere)?;
         let index = relocation.r_sym(ENDIAN, false) as usize;
-        let symbol = object.symbols.symbol(SymbolIndex(index)).ok()?;
+        let (node, value) = match place.referent(index)? {
+            Referent::Section(section) => {
+                let symbol = place.object.symbol(index).ok_or_else(nowhere)?;
+                (place.base + section, symbol.st_value(ENDIAN))
+            }
+            Referent::Global(id) => self.program.definitions(id).next().ok_or_else(nowhere)?,
+            Referent::Nothing => return Err(nowhere()),
+        };
         let addend = relocation.r_addend(ENDIAN) as u64;
-        if let Some(section) = object.section_of(index, symbol) {
-            let at = symbol.st_value(ENDIAN).wrapping_add(addend);
-            return Some((object.base + section, at));
-        }
-        let name = symbol.name(ENDIAN, object.symbols.strings()).ok()?;
-        let id = self.program.ids.get(name)?;
-        let symbol = &self.program.symbols[*id as usize];
-        let (node, value) = symbol.definitions.first()?;
-        Some((*node, value.wrapping_add(addend)))
+        Ok((node, value.wrapping_add(addend)))
     }
 
     /// The descriptor record at a place.
     fn descriptor(&self, (node, offset): (u32, u64)) -> Result<Descriptor, LinkError> {
-        let (object, index) = self.program.locate(node);
-        let data = object
-            .sections
-            .section(SectionIndex(index))
-            .and_then(|section| section.data(ENDIAN, object.data))
+        let place = self.program.locate(node);
+        let (_, data) = place.object.section(place.section)?;
+        let data = usize::try_from(offset)
             .ok()
-            .and_then(|data| data.get(usize::try_from(offset).ok()?..));
+            .and_then(|offset| data.get(offset..));
         let record: Option<RawRecord<'_>> = data
             .and_then(|data| records(data).next())
             .and_then(Result::ok);

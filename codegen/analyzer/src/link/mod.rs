@@ -14,10 +14,14 @@ mod arguments;
 mod declared;
 mod embed;
 mod error;
+mod exports;
+mod files;
 mod fingerprint;
 mod load;
 mod marks;
+mod name;
 mod network;
+mod object;
 mod permissions;
 mod reach;
 pub mod shim;
@@ -29,19 +33,36 @@ pub use error::LinkError;
 pub use fingerprint::fingerprint;
 pub use permissions::{GrantUse, HandlerUses, Permissions, Use};
 
+use exports::Exported;
 use std::path::Path;
 
-/// Reads the permissions of a program from the inputs of its link.
+/// Reads the permissions of a program that exports nothing from the inputs of its link.
 ///
 /// # Errors
 /// When an input cannot be read as what it should be, or the link uses a feature that moves
 /// symbols behind our back.
 pub fn permissions(arguments: &Arguments, directory: &Path) -> Result<Permissions, LinkError> {
-    let files = load::Files::read(arguments, directory)?;
+    read(arguments, directory, || Exported::Names(Vec::new()))
+}
+
+/// As [`permissions`], of a program that exports what is known when the linker is done.
+fn read(
+    arguments: &Arguments,
+    directory: &Path,
+    exported: impl FnOnce() -> Exported,
+) -> Result<Permissions, LinkError> {
+    let files = files::Files::read(arguments, directory)?;
     let program = load::Program::load(&files)?;
-    let network = network::Network::new(&program)?;
-    let marks = marks::Marks::find(&program, &network)?;
-    let mut permissions = reach::permissions(&program, &network, &marks);
+    let mut permissions = reach::permissions(&program, exported)?;
     permissions.declared = declared::of(&program)?;
     Ok(permissions)
+}
+
+/// How many objects take part in a link.
+///
+/// # Errors
+/// When an input cannot be read as what it should be.
+pub fn objects(arguments: &Arguments, directory: &Path) -> Result<usize, LinkError> {
+    let files = files::Files::read(arguments, directory)?;
+    Ok(load::Program::load(&files)?.objects().count())
 }

@@ -1,52 +1,134 @@
-//! Sections and symbols as a graph in compressed rows, with reachability over it.
+//! Sections and symbols as a graph, with reachability over it. A node's edges are read when it is
+//! first reached: most of a program is never.
 
 use super::LinkError;
-use super::load::{ENDIAN, Object, Program, Section};
-use object::elf;
-use object::read::elf::{SectionHeader as _, Sym as _};
-use object::{LittleEndian, SectionIndex, SymbolIndex};
+use super::load::{Program, Referent};
+use super::object::ENDIAN;
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 
 const UNSEEN: u32 = u32::MAX;
-const NOWHERE: u32 = u32::MAX - 1;
 
 /// The graph.
-pub(super) struct Network {
-    starts: Vec<u32>,
+pub(super) struct Network<'p, 'a> {
+    program: &'p Program<'a>,
+    /// Of each node: where its edges begin in `targets`, and how many there are.
+    rows: Vec<(u32, u32)>,
     targets: Vec<u32>,
+    /// Sections by names that are C identifiers.
+    named: FxHashMap<&'a [u8], Vec<u32>>,
+    /// Sections that are linked because of another one.
+    ordered: FxHashMap<u32, Vec<u32>>,
     /// Sections that run before or around `main`.
     pub(super) initialisers: Vec<u32>,
-    /// The relocation section of each section that has one.
-    pub(super) relocations: FxHashMap<u32, usize>,
+    /// Of the last walk, by node: the number of the walk that reached it, and the node before it.
+    reached: Vec<(u32, u32)>,
+    walk: u32,
 }
 
-impl Network {
-    pub(super) fn new(program: &Program<'_>) -> Result<Network, LinkError> {
-        let mut builder = Builder::default();
-        for object in &program.objects {
-            builder.object(program, object)?;
+impl<'p, 'a> Network<'p, 'a> {
+    pub(super) fn new(program: &'p Program<'a>) -> Network<'p, 'a> {
+        let nodes = program.sections as usize + program.names.len();
+        let mut network = Network {
+            program,
+            rows: vec![(UNSEEN, 0); nodes],
+            targets: Vec::new(),
+            named: FxHashMap::default(),
+            ordered: FxHashMap::default(),
+            initialisers: Vec::new(),
+            reached: vec![(0, 0); nodes],
+            walk: 0,
+        };
+        for (object, base) in program.objects() {
+            let initialisers = object.initialisers.iter();
+            network
+                .initialisers
+                .extend(initialisers.map(|section| base + section));
+            for section in &object.named {
+                let sections = network.named.entry(object.section_name(*section));
+                sections.or_default().push(base + section);
+            }
+            for (owner, section) in &object.ordered {
+                let sections = network.ordered.entry(base + owner);
+                sections.or_default().push(base + section);
+            }
         }
-        builder.symbols(program);
-        let nodes = program.sections as usize + program.symbols.len();
-        Ok(builder.finish(nodes))
+        network
     }
 
-    fn out(&self, node: u32) -> &[u32] {
-        let node = node as usize;
-        &self.targets[self.starts[node] as usize..self.starts[node + 1] as usize]
+    /// The edges of a node, as places in `targets`.
+    fn edges(&mut self, node: u32) -> Result<Range<usize>, LinkError> {
+        let (mut start, mut count) = self.rows[node as usize];
+        if start == UNSEEN {
+            start = self.targets.len() as u32;
+            match node.checked_sub(self.program.sections) {
+                None => self.leave_section(node)?,
+                Some(id) => self.leave_symbol(id),
+            }
+            count = self.targets.len() as u32 - start;
+            self.rows[node as usize] = (start, count);
+        }
+        Ok(start as usize..(start + count) as usize)
     }
 
-    /// Walks breadth first from `roots`, without going on from nodes that `cut` names. The result
-    /// has, for each node reached, the node before it (itself for a root), and all of them in the
-    /// order in which they were reached.
-    pub(super) fn walk(&self, roots: &[u32], cut: &[u32]) -> Walk {
-        // One word a node costs less than hashing those that are reached: a debug build reaches a
-        // tenth of its nodes from every handler.
-        let mut before = vec![UNSEEN; self.starts.len() - 1];
+    fn leave_section(&mut self, node: u32) -> Result<(), LinkError> {
+        let place = self.program.locate(node);
+        let relocations = place.object.relocations_of(place.section);
+        let damaged = || place.object.fail("its relocations are damaged");
+        let mut last = UNSEEN;
+        for relocation in relocations.ok_or_else(damaged)? {
+            let symbol = relocation.r_sym(ENDIAN, false) as usize;
+            let target = match place.referent(symbol)? {
+                Referent::Section(section) => place.base + section,
+                Referent::Global(id) => self.program.sections + id,
+                Referent::Nothing => continue,
+            };
+            if target != last {
+                self.targets.push(target);
+                last = target;
+            }
+        }
+        if let Some(sections) = self.ordered.get(&node) {
+            self.targets.extend(sections);
+        }
+        Ok(())
+    }
+
+    /// A symbol leads to its definitions; the bounds of a section to all sections of that name.
+    fn leave_symbol(&mut self, id: u32) {
+        let start = self.targets.len();
+        let definitions = self.program.definitions(id);
+        self.targets.extend(definitions.map(|(section, _)| section));
+        if self.targets.len() > start {
+            return;
+        }
+        let name = self.program.names[id as usize].text;
+        let bounded = name
+            .strip_prefix(b"__start_")
+            .or_else(|| name.strip_prefix(b"__stop_"))
+            .and_then(|section| self.named.get(section));
+        self.targets.extend(bounded.into_iter().flatten());
+    }
+
+    /// Walks breadth first from `roots`, without going on from nodes that `cut` names, and only to
+    /// nodes of `within` where that is given. Returns what was reached, in order.
+    ///
+    /// # Errors
+    /// When the references of a node that was reached cannot be read.
+    pub(super) fn walk(
+        &mut self,
+        roots: &[u32],
+        cut: &[u32],
+        within: Option<&[bool]>,
+    ) -> Result<Vec<u32>, LinkError> {
+        self.walk += 1;
+        let walk = self.walk;
+        let inside = |node: u32| within.is_none_or(|within| within[node as usize]);
         let mut order = Vec::new();
         for root in roots {
-            if before[*root as usize] == UNSEEN {
-                before[*root as usize] = *root;
+            let reached = &mut self.reached[*root as usize];
+            if reached.0 != walk && inside(*root) {
+                *reached = (walk, *root);
                 order.push(*root);
             }
         }
@@ -57,37 +139,25 @@ impl Network {
             if cut.contains(&node) {
                 continue;
             }
-            for target in self.out(node) {
-                let earlier = &mut before[*target as usize];
-                if *earlier == UNSEEN {
-                    *earlier = node;
-                    order.push(*target);
+            for place in self.edges(node)? {
+                let target = self.targets[place];
+                let reached = &mut self.reached[target as usize];
+                if reached.0 != walk && inside(target) {
+                    *reached = (walk, node);
+                    order.push(target);
                 }
             }
         }
-        Walk { before, order }
-    }
-}
-
-/// What was reached, and from where.
-pub(super) struct Walk {
-    /// By node: the one before it.
-    before: Vec<u32>,
-    pub(super) order: Vec<u32>,
-}
-
-impl Walk {
-    pub(super) fn reached(&self, node: u32) -> bool {
-        self.before[node as usize] != UNSEEN
+        Ok(order)
     }
 
-    /// A shortest way from a root to `node`.
+    /// A shortest way from a root of the last walk to `node`, which it reached.
     pub(super) fn path(&self, node: u32) -> Vec<u32> {
         let mut path = vec![node];
         let mut at = node;
         loop {
-            let before = self.before[at as usize];
-            if before == UNSEEN || before == at {
+            let (_, before) = self.reached[at as usize];
+            if before == at {
                 break;
             }
             path.push(before);
@@ -96,175 +166,41 @@ impl Walk {
         path.reverse();
         path
     }
-}
 
-#[derive(Default)]
-struct Builder<'a> {
-    edges: Vec<(u32, u32)>,
-    /// Sections whose names are C identifiers: `__start_X` refers to all of them.
-    named: FxHashMap<&'a [u8], Vec<u32>>,
-    initialisers: Vec<u32>,
-    relocations: FxHashMap<u32, usize>,
-    /// Node of each symbol of the object at hand.
-    cache: Vec<u32>,
-}
-
-impl<'a> Builder<'a> {
-    fn object(&mut self, program: &Program<'a>, object: &'a Object<'a>) -> Result<(), LinkError> {
-        self.cache.clear();
-        self.cache.resize(object.symbols.len(), UNSEEN);
-        for (index, section) in object.sections.iter().enumerate() {
-            let sort = section.sh_type(ENDIAN);
-            if allocated(section) {
-                self.section(object, index, section);
-            } else if sort == elf::SHT_RELA {
-                self.relocate(program, object, index, section)?;
-            } else if matches!(sort, elf::SHT_REL | elf::SHT_CREL) {
-                return Err(LinkError::NotAnObject {
-                    name: object.name.clone(),
-                    reason: "its relocations have a form that is not known".into(),
-                });
+    /// Of the nodes that a walk reached, those from which one of `ends` is reached.
+    pub(super) fn leading_to(&self, ends: &[u32], reached: &[u32]) -> Vec<bool> {
+        let mut starts = vec![0_u32; self.rows.len() + 1];
+        let edges = |node: u32| {
+            let (start, count) = self.rows[node as usize];
+            match start {
+                UNSEEN => &[][..],
+                start => &self.targets[start as usize..(start + count) as usize],
             }
-        }
-        Ok(())
-    }
-
-    fn section(&mut self, object: &'a Object<'a>, index: usize, section: &Section) {
-        let node = object.base + index as u32;
-        let name = object.sections.section_name(ENDIAN, section).unwrap_or(b"");
-        let initialises = matches!(
-            section.sh_type(ENDIAN),
-            elf::SHT_INIT_ARRAY | elf::SHT_FINI_ARRAY | elf::SHT_PREINIT_ARRAY
-        );
-        let older = [&b".init_array"[..], b".fini_array", b".ctors", b".dtors"];
-        let older = older.iter().any(|prefix| name.starts_with(prefix));
-        if initialises || older || matches!(name, b".init" | b".fini") {
-            self.initialisers.push(node);
-        }
-        // What is linked because of another section is found by way of it: the table of a
-        // function's landing pads by way of its unwind table, which is no source of edges here.
-        if section.sh_flags(ENDIAN).0 & elf::SHF_LINK_ORDER.0 != 0 {
-            let owner = section.sh_link(ENDIAN);
-            if owner != 0 && (owner as usize) < object.sections.len() {
-                self.edges.push((object.base + owner, node));
-            }
-        }
-        if !name.is_empty() && name.iter().all(|c| c.is_ascii_alphanumeric() || *c == b'_') {
-            self.named.entry(name).or_default().push(node);
-        }
-    }
-
-    fn relocate(
-        &mut self,
-        program: &Program<'a>,
-        object: &'a Object<'a>,
-        index: usize,
-        section: &Section,
-    ) -> Result<(), LinkError> {
-        let fail = |error: object::read::Error| LinkError::NotAnObject {
-            name: object.name.clone(),
-            reason: error.to_string(),
         };
-        let about = section.sh_info(ENDIAN);
-        let target = object
-            .sections
-            .section(SectionIndex(about as usize))
-            .map_err(fail)?;
-        // Debug information refers to everything and runs nowhere. Unwind tables refer to every
-        // function; the landing pads they lead to are part of their functions.
-        if !allocated(target) || object.section_name(target) == b".eh_frame" {
-            return Ok(());
+        for target in reached.iter().flat_map(|node| edges(*node)) {
+            starts[*target as usize + 1] += 1;
         }
-        let source = object.base + about;
-        self.relocations.insert(source, index);
-        let relocations: &[elf::Rela64<LittleEndian>] =
-            section.data_as_array(ENDIAN, object.data).map_err(fail)?;
-        let mut last = UNSEEN;
-        for relocation in relocations {
-            let symbol = relocation.r_sym(ENDIAN, false) as usize;
-            let node = self.symbol(program, object, symbol).map_err(fail)?;
-            if node != NOWHERE && node != last {
-                self.edges.push((source, node));
-                last = node;
-            }
-        }
-        Ok(())
-    }
-
-    fn symbol(
-        &mut self,
-        program: &Program<'a>,
-        object: &'a Object<'a>,
-        index: usize,
-    ) -> object::read::Result<u32> {
-        // Symbol 0 stands for none.
-        if index == 0 {
-            return Ok(NOWHERE);
-        }
-        if let Some(&node) = self.cache.get(index)
-            && node != UNSEEN
-        {
-            return Ok(node);
-        }
-        let symbol = object.symbols.symbol(SymbolIndex(index))?;
-        let node = if symbol.st_bind() == elf::STB_LOCAL {
-            object
-                .section_of(index, symbol)
-                .map_or(NOWHERE, |section| object.base + section)
-        } else {
-            let name = symbol.name(ENDIAN, object.symbols.strings())?;
-            program.node(name).unwrap_or(NOWHERE)
-        };
-        self.cache[index] = node;
-        Ok(node)
-    }
-
-    /// A symbol leads to its definitions; the bounds of a section to all sections of that name.
-    fn symbols(&mut self, program: &Program<'a>) {
-        for (position, symbol) in program.symbols.iter().enumerate() {
-            let node = program.sections + position as u32;
-            let definitions = symbol.definitions.iter();
-            self.edges
-                .extend(definitions.map(|(section, _)| (node, *section)));
-            if !symbol.definitions.is_empty() {
-                continue;
-            }
-            let name = program.names[position];
-            let bounded = name
-                .strip_prefix(b"__start_")
-                .or_else(|| name.strip_prefix(b"__stop_"))
-                .and_then(|section| self.named.get(section));
-            if let Some(sections) = bounded {
-                self.edges
-                    .extend(sections.iter().map(|section| (node, *section)));
-            }
-        }
-    }
-
-    fn finish(self, nodes: usize) -> Network {
-        let mut starts = vec![0; nodes + 1];
-        for (source, _) in &self.edges {
-            starts[*source as usize + 1] += 1;
-        }
-        for node in 0..nodes {
+        for node in 0..self.rows.len() {
             starts[node + 1] += starts[node];
         }
         let mut next = starts.clone();
-        let mut targets = vec![0; self.edges.len()];
-        for (source, target) in self.edges {
-            let place = &mut next[source as usize];
-            targets[*place as usize] = target;
-            *place += 1;
+        let mut sources = vec![0; starts[self.rows.len()] as usize];
+        for node in reached {
+            for target in edges(*node) {
+                let place = &mut next[*target as usize];
+                sources[*place as usize] = *node;
+                *place += 1;
+            }
         }
-        Network {
-            starts,
-            targets,
-            initialisers: self.initialisers,
-            relocations: self.relocations,
+        let mut leading = vec![false; self.rows.len()];
+        let mut queue = ends.to_vec();
+        while let Some(node) = queue.pop() {
+            if std::mem::replace(&mut leading[node as usize], true) {
+                continue;
+            }
+            let range = starts[node as usize] as usize..starts[node as usize + 1] as usize;
+            queue.extend(&sources[range]);
         }
+        leading
     }
-}
-
-fn allocated(section: &Section) -> bool {
-    section.sh_flags(ENDIAN).0 & elf::SHF_ALLOC.0 != 0
 }

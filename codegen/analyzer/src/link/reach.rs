@@ -1,102 +1,170 @@
 //! From handlers to grants.
 
-use super::load::ENDIAN;
+use super::LinkError;
+use super::exports::Exported;
 use super::load::Program;
-use super::marks::{Mark, Marks};
-use super::network::{Network, Walk};
+use super::marks::{self, Mark};
+use super::network::Network;
 use super::permissions::{GrantUse, HandlerUses, Permissions, Use, VERSION};
-use object::SectionIndex;
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What every handler and the initialisation can reach.
-pub(super) fn permissions(program: &Program<'_>, network: &Network, marks: &Marks) -> Permissions {
+/// What every handler and the initialisation can reach. `exported` may have to wait for
+/// the linker, and is asked last.
+pub(super) fn permissions(
+    program: &Program<'_>,
+    exported: impl FnOnce() -> Exported,
+) -> Result<Permissions, LinkError> {
+    let handlers = marks::handlers(program)?;
     let table: Vec<u32> = [&b"__start_ifc1_hand"[..], b"__stop_ifc1_hand"]
         .into_iter()
         .filter_map(|name| program.node(name))
         .collect();
-    let mut notes = Vec::new();
-    let handlers = marks
-        .roots
-        .iter()
-        .map(|root| {
-            let walk = network.walk(&[root.node], &[]);
-            if table.iter().any(|bound| walk.reached(*bound)) {
-                notes.push(format!(
-                    "handler `{}` can call the dispatcher, so it may do what any handler may",
-                    root.handler.path
-                ));
-            }
-            HandlerUses {
-                package: root.handler.address.package.clone(),
-                name: root.handler.address.name.clone(),
-                path: root.handler.path.clone(),
-                uses: uses(program, marks, &walk),
-            }
-        })
-        .collect();
-    let mut roots = network.initialisers.clone();
+    let mut search = Search {
+        program,
+        network: Network::new(program),
+        marks: FxHashMap::default(),
+    };
+    let mut entries = search.network.initialisers.clone();
     for name in &program.entries {
-        roots.extend(program.node(name.as_bytes()));
+        entries.extend(program.node(name.as_bytes()));
     }
-    if program.exports {
-        notes.push(
-            "the program exports its symbols, so whatever they reach counts for every unit".into(),
-        );
-        roots.extend((0..program.symbols.len()).map(|id| program.sections + id as u32));
+    let mut notes = Vec::new();
+    // All that anything reaches, once; of that, each handler needs only what leads to a grant,
+    // which is a small part.
+    let thunks = handlers.iter().map(|root| root.node);
+    let roots: Vec<u32> = thunks.chain(entries.iter().copied()).collect();
+    let reached = search.network.walk(&roots, &[], None)?;
+    let mut ends = search.mark(&reached)?;
+    ends.extend(&table);
+    let leading = search.network.leading_to(&ends, &reached);
+    let mut found = Vec::with_capacity(handlers.len());
+    for root in handlers {
+        let order = search.network.walk(&[root.node], &[], Some(&leading))?;
+        if order.iter().any(|node| table.contains(node)) {
+            notes.push(format!(
+                "handler `{}` can call the dispatcher, so it may do what any handler may",
+                root.handler.path
+            ));
+        }
+        found.push(HandlerUses {
+            package: root.handler.address.package,
+            name: root.handler.address.name,
+            path: root.handler.path,
+            uses: search.uses(&order),
+        });
     }
+    let (exported, note) = search.exported(&exported(), &table)?;
+    notes.extend(note);
+    entries.extend(exported);
     // Initialisation ends where the dispatcher picks a handler.
-    let walk = network.walk(&roots, &table);
-    Permissions {
+    let order = search.network.walk(&entries, &table, None)?;
+    search.mark(&order)?;
+    Ok(Permissions {
         version: VERSION,
-        handlers,
-        initialisation: uses(program, marks, &walk),
+        handlers: found,
+        initialisation: search.uses(&order),
         notes,
         declared: Vec::new(),
-    }
+    })
 }
 
-/// The grants that a walk reached, each with its shortest way.
-fn uses(program: &Program<'_>, marks: &Marks, walk: &Walk) -> Vec<Use> {
-    let mut found: BTreeMap<&Mark, u32> = BTreeMap::new();
-    for node in &walk.order {
-        for mark in marks.grants.get(node).into_iter().flatten() {
-            found.entry(mark).or_insert(*node);
+struct Search<'p, 'a> {
+    program: &'p Program<'a>,
+    network: Network<'p, 'a>,
+    /// The grants in each section that has some.
+    marks: FxHashMap<u32, Vec<Mark>>,
+}
+
+impl Search<'_, '_> {
+    /// The nodes of what code outside of the program can call by name, and what there is to say
+    /// about that.
+    fn exported(
+        &mut self,
+        exported: &Exported,
+        table: &[u32],
+    ) -> Result<(Vec<u32>, Option<String>), LinkError> {
+        let names = match exported {
+            Exported::Names(names) => names,
+            Exported::Unknown => {
+                let ids = 0..self.program.names.len() as u32;
+                let nodes = ids.map(|id| self.program.sections + id).collect();
+                let note = "it is not known what the program exports, so whatever any symbol \
+                            reaches counts for every unit";
+                return Ok((nodes, Some(note.to_owned())));
+            }
+        };
+        let node = |name: &Vec<u8>| self.program.node(name);
+        let nodes: Vec<u32> = names.iter().filter_map(node).collect();
+        let order = self.network.walk(&nodes, table, None)?;
+        let leading: BTreeSet<String> = self
+            .mark(&order)?
+            .into_iter()
+            .filter_map(|marked| self.label(self.network.path(marked)[0]))
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let note = (!leading.is_empty()).then(|| {
+            format!(
+                "shared libraries can call {} by name, so what is reached from there counts for \
+                 every unit",
+                Vec::from_iter(leading).join(", ")
+            )
+        });
+        Ok((nodes, note))
+    }
+
+    /// Finds the grants in sections that were reached, and returns those sections.
+    fn mark(&mut self, reached: &[u32]) -> Result<Vec<u32>, LinkError> {
+        let mut marked = Vec::new();
+        for node in reached.iter().filter(|node| **node < self.program.sections) {
+            let grants = marks::grants(self.program, *node)?;
+            if !grants.is_empty() {
+                self.marks.insert(*node, grants);
+                marked.push(*node);
+            }
         }
+        Ok(marked)
     }
-    found
-        .into_iter()
-        .map(|(mark, node)| Use {
-            grant: GrantUse {
-                package: mark.descriptor.package.clone(),
-                name: mark.descriptor.name.clone(),
-                kind: mark.descriptor.kind.to_string(),
-                verb: mark.verb.clone(),
-            },
-            way: way(program, &walk.path(node)),
-        })
-        .collect()
-}
 
-/// The nodes of a path by their symbols; constants without a name of their own are left out.
-fn way(program: &Program<'_>, path: &[u32]) -> Vec<String> {
-    let mut names: Vec<String> = path
-        .iter()
-        .filter_map(|node| label(program, *node))
-        .collect();
-    names.dedup();
-    names
-}
-
-/// The symbol that a node stands for: its own, or the one that the name of a section carries.
-fn label(program: &Program<'_>, node: u32) -> Option<String> {
-    if node >= program.sections {
-        let name = program.names[(node - program.sections) as usize];
-        return Some(String::from_utf8_lossy(name).into_owned());
+    /// The grants that the last walk reached, each with its shortest way.
+    fn uses(&self, order: &[u32]) -> Vec<Use> {
+        let mut found: BTreeMap<&Mark, u32> = BTreeMap::new();
+        for node in order {
+            for mark in self.marks.get(node).into_iter().flatten() {
+                found.entry(mark).or_insert(*node);
+            }
+        }
+        found
+            .into_iter()
+            .map(|(mark, node)| Use {
+                grant: GrantUse {
+                    package: mark.descriptor.package.clone(),
+                    name: mark.descriptor.name.clone(),
+                    kind: mark.descriptor.kind.to_string(),
+                    verb: mark.verb.clone(),
+                },
+                way: self.way(node),
+            })
+            .collect()
     }
-    let (object, index) = program.locate(node);
-    let section = object.sections.section(SectionIndex(index)).ok()?;
-    let name = object.sections.section_name(ENDIAN, section).ok()?;
-    let name = String::from_utf8_lossy(name);
-    let start = name.find("_ZN").or_else(|| name.find("_R"))?;
-    Some(name[start..].to_owned())
+
+    /// The nodes of a path by their symbols; constants without a name of their own are left out.
+    fn way(&self, node: u32) -> Vec<String> {
+        let path = self.network.path(node);
+        let mut names: Vec<String> = path.iter().filter_map(|node| self.label(*node)).collect();
+        names.dedup();
+        names
+    }
+
+    /// The symbol that a node stands for: its own, or the one that the name of a section carries.
+    fn label(&self, node: u32) -> Option<String> {
+        if let Some(id) = node.checked_sub(self.program.sections) {
+            let name = self.program.names[id as usize].text;
+            return Some(String::from_utf8_lossy(name).into_owned());
+        }
+        let place = self.program.locate(node);
+        let name = String::from_utf8_lossy(place.object.section_name(place.section));
+        let start = name.find("_ZN").or_else(|| name.find("_R"))?;
+        Some(name[start..].to_owned())
+    }
 }

@@ -2,10 +2,12 @@
 //! link while it works, and puts them into the program.
 
 use super::embed::{Embedded, Target, fill, reserved};
+use super::exports::Exported;
 use super::{Arguments, LinkError, arguments};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
+use std::sync::mpsc;
 
 /// The file name under which the tool acts as a linker. It ends in `-cc`, from which rustc infers
 /// that it takes the arguments of a C compiler driver.
@@ -38,14 +40,21 @@ fn link(arguments: &[String]) -> io::Result<ExitCode> {
     };
     let mut linker = link.start(Some(&object))?;
     // Not scoped: when the linker fails, nobody waits for what is not wanted any more.
+    let (linked, exported) = mpsc::channel();
     let analysis = std::thread::spawn({
         let directory = directory.clone();
-        move || analyze(parsed, &directory)
+        move || {
+            analyze(parsed, &directory, || {
+                exported.recv().unwrap_or(Exported::Unknown)
+            })
+        }
     });
     let status = linker.wait()?;
     if !status.success() {
         return Ok(code(status));
     }
+    // An analysis that failed listens no more.
+    let _ = linked.send(Exported::of(&link.output));
     let embedded = analysis.join().unwrap_or_else(|_| {
         Embedded::Unavailable("the analyzer failed: please report this".to_owned())
     });
@@ -65,8 +74,12 @@ fn code(status: ExitStatus) -> ExitCode {
     ExitCode::from(code.unwrap_or(1))
 }
 
-fn analyze(arguments: Result<Arguments, LinkError>, directory: &Path) -> Embedded {
-    match arguments.and_then(|parsed| super::permissions(&parsed, directory)) {
+fn analyze(
+    arguments: Result<Arguments, LinkError>,
+    directory: &Path,
+    exported: impl FnOnce() -> Exported,
+) -> Embedded {
+    match arguments.and_then(|parsed| super::read(&parsed, directory, exported)) {
         Ok(permissions) => Embedded::Permissions(permissions),
         Err(error) => Embedded::Unavailable(chain(&error)),
     }
