@@ -15,18 +15,30 @@ pub fn root() -> PathBuf {
         .expect("the repository")
 }
 
-/// A package of its own outside the workspace, with the workspace's locked versions.
+/// A package outside the workspace.
 pub struct Package {
-    directory: tempfile::TempDir,
+    directory: PathBuf,
+    target: PathBuf,
+    /// Removes the directory where the package is only there for the measurement.
+    _temporary: Option<tempfile::TempDir>,
 }
 
 impl Package {
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.directory.path()
+        &self.directory
     }
 
-    /// A package with these dependencies and this `main.rs`.
+    /// A package of the repository, which is there and locked.
+    pub fn existing(directory: PathBuf, target: PathBuf) -> Package {
+        Package {
+            directory,
+            target,
+            _temporary: None,
+        }
+    }
+
+    /// A new package with these dependencies and this `main.rs`, and the workspace's locked versions.
     ///
     /// # Panics
     /// When it cannot be written.
@@ -42,7 +54,11 @@ impl Package {
         std::fs::write(path.join("src/main.rs"), source).expect("a new file");
         std::fs::copy(root().join("Cargo.lock"), path.join("Cargo.lock"))
             .expect("a locked workspace");
-        let package = Package { directory };
+        let package = Package {
+            directory: path.to_owned(),
+            target: path.join("target"),
+            _temporary: Some(directory),
+        };
         // Prunes the lock file to what this package needs, outside the measurement.
         package.cargo(&["metadata", "--format-version=1", "--offline"]);
         package
@@ -62,8 +78,8 @@ impl Package {
     /// When it fails.
     pub fn run(&self, command: &mut Command) {
         let output = command
-            .current_dir(self.directory.path())
-            .env("CARGO_TARGET_DIR", self.directory.path().join("target"))
+            .current_dir(&self.directory)
+            .env("CARGO_TARGET_DIR", &self.target)
             .env_remove("RUSTFLAGS")
             .output()
             .expect("cargo runs");
@@ -84,7 +100,7 @@ impl Package {
     /// How long a clean build takes, without incremental compilation, which cargo uses for packages in folders and not for
     /// those of a registry: here ours are in folders, for a user they are not.
     pub fn clean_build(&self) -> f64 {
-        let _ = std::fs::remove_dir_all(self.directory.path().join("target"));
+        let _ = std::fs::remove_dir_all(&self.target);
         let started = Instant::now();
         let mut command = Command::new(env!("CARGO"));
         self.run(
@@ -100,7 +116,7 @@ impl Package {
     /// # Panics
     /// When it fails.
     pub fn build_after_edit(&self, round: usize, arguments: &[&str]) -> f64 {
-        let path = self.directory.path().join("src/main.rs");
+        let path = self.directory.join("src/main.rs");
         let source = std::fs::read_to_string(&path).expect("the source");
         let (base, _) = source.split_once("\n// edit").unwrap_or((&source, ""));
         let edited = format!("{base}\n// edit\nconst _EDIT: usize = {round};\n");

@@ -1,7 +1,7 @@
 //! A linker for the benchmark of the analysis: reads the permissions several times over the inputs
-//! of a real link, writes down how long it took, and links.
+//! of a real link, writes down how long it took, how much memory and of how many objects, and links.
 
-use ifc_analyzer::link::{Arguments, permissions};
+use ifc_analyzer::link::{Arguments, objects, permissions};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -35,7 +35,10 @@ fn measure(arguments: &[String], report: &Path) {
         results.windows(2).all(|pair| pair[0] == pair[1]),
         "equal inputs gave different permissions"
     );
-    let text = format!("{} {}", ifc_bench::median(times), peak_kib() - before);
+    let memory = peak_kib() - before;
+    let parsed = Arguments::parse(arguments).expect("the usual options");
+    let objects = objects(&parsed, &directory).expect("readable inputs");
+    let text = format!("{} {memory} {objects}", ifc_bench::median(times));
     std::fs::write(report, text).expect("a writable report");
 }
 

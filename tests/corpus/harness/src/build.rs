@@ -16,7 +16,9 @@ pub struct Program {
 /// Where and with what programs are built.
 #[derive(Clone, Debug)]
 pub struct Workshop {
-    /// A folder in the workspace.
+    /// The package with the programs.
+    pub package: &'static str,
+    /// A folder in the package's workspace.
     pub directory: PathBuf,
     /// Cargo's target directory.
     pub target: PathBuf,
@@ -39,7 +41,7 @@ impl Workshop {
         let mut command = Command::new(cargo);
         command
             .current_dir(&self.directory)
-            .args(["rustc", "--quiet", "--package=ifc-corpus"])
+            .args(["rustc", "--quiet", "--package", self.package])
             .args(["--message-format=json-render-diagnostics", "--bin"])
             .arg(program.name)
             .arg("--target-dir")
@@ -71,13 +73,14 @@ impl Workshop {
     }
 }
 
-/// Removes programs of the corpus that an earlier analyzer linked: cargo does not look into the
+/// Removes programs of the package that an earlier analyzer linked: cargo does not look into the
 /// linker, and would find them fresh.
 ///
 /// # Errors
 /// When a file is there and cannot be removed.
 pub fn forget_earlier(workshop: &Workshop) -> std::io::Result<()> {
     let linker = workshop.linker.metadata()?.modified()?;
+    let crate_name = workshop.package.replace('-', "_");
     let Ok(profiles) = workshop.target.read_dir() else {
         return Ok(());
     };
@@ -88,7 +91,7 @@ pub fn forget_earlier(workshop: &Workshop) -> std::io::Result<()> {
         for program in programs {
             let path = program?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let ours = name.starts_with("ifc_corpus") && !name.contains('.');
+            let ours = name.starts_with(&crate_name) && !name.contains('.');
             if ours && path.metadata()?.modified()? < linker {
                 std::fs::remove_file(&path)?;
             }

@@ -81,6 +81,11 @@ pub const MORE: &[Profile] = &[
         &["-Crelocation-model=static"],
     ),
     profile(
+        "no shared libraries",
+        &["--profile=release"],
+        &["-Ctarget-feature=+crt-static"],
+    ),
+    profile(
         "v0 names",
         &["--profile=release"],
         &["-Csymbol-mangling-version=v0"],

@@ -26,6 +26,7 @@ fn workshop() -> &'static Workshop {
     static WORKSHOP: LazyLock<Workshop> = LazyLock::new(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let workshop = Workshop {
+            package: "ifc-corpus",
             directory: corpus(),
             target: target.join("corpus"),
             linker: PathBuf::from(env!("CARGO_BIN_EXE_ifc-corpus-cc")),
@@ -102,6 +103,7 @@ fn what_initialisation_and_the_dispatcher_reach_counts() {
     for (name, file) in [
         ("ifc-corpus-plugins", "app/src/bin/plugins.rs"),
         ("ifc-corpus-dispatches", "app/src/bin/dispatches.rs"),
+        ("ifc-corpus-exports", "app/src/bin/exports.rs"),
     ] {
         let stated = shapes(&corpus().join(file)).unwrap();
         let mut comparison = Comparison::default();
@@ -110,15 +112,14 @@ fn what_initialisation_and_the_dispatcher_reach_counts() {
             let executable = workshop.build(program, &profile, &[]).unwrap();
             let permissions = permissions(&executable).unwrap();
             comparison.add(name, &profile, &stated, &found(&permissions));
-            let dispatches = permissions
-                .notes
-                .iter()
-                .any(|note| note.contains("dispatcher"));
-            assert_eq!(
-                dispatches,
-                name == "ifc-corpus-dispatches",
-                "{permissions:?}"
-            );
+            // What widens is said.
+            let says = |word: &str| permissions.notes.iter().any(|note| note.contains(word));
+            for (word, of) in [
+                ("dispatcher", "ifc-corpus-dispatches"),
+                ("`l64a` by name", "ifc-corpus-exports"),
+            ] {
+                assert_eq!(says(word), name == of, "{permissions:?}");
+            }
         }
         let failures = comparison.finish(&stated);
         assert!(failures.is_empty(), "\n{}", failures.join("\n"));

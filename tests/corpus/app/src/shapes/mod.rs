@@ -1,5 +1,6 @@
 //! The shapes, by what they have in common.
 
+mod callbacks;
 mod closures;
 mod conditions;
 mod direct;
