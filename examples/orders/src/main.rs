@@ -1,4 +1,5 @@
-//! Orders: an HTTP API over a table, a queue with its consumer, a daily schedule and a secret.
+//! Orders: an HTTP API over a table, a queue with its consumer, a topic with two subscribers, a
+//! daily schedule and a secret.
 
 mod model;
 #[cfg(test)]
@@ -6,7 +7,7 @@ mod tests;
 
 use ifc::prelude::*;
 use ifc::{Cursor, Page};
-use model::{Charge, NewOrder, Order, Receipt, Status, WAITING};
+use model::{Charge, NewOrder, Order, OrderEvent, Receipt, Spent, Status, WAITING};
 use std::time::UNIX_EPOCH;
 
 // ANCHOR: resources
@@ -16,6 +17,14 @@ pub static ORDERS: Table<Order> = Table::new("orders");
 /// Orders that wait for their fulfilment. After 5 attempts an order goes to the dead letters.
 #[resource]
 pub static FULFILMENT: Queue<Order> = Queue::new("fulfilment").lease(seconds(60)).max_attempts(5);
+
+/// What happened to orders, for whoever is interested.
+#[resource]
+pub static ORDER_EVENTS: Topic<OrderEvent> = Topic::new("order-events");
+
+/// What each customer has spent, order by order: a view that events keep up to date.
+#[resource]
+pub static SPENDING: Table<Spent> = Table::new("spending");
 
 #[resource]
 pub static PAYMENT_KEY: Secret = Secret::new("payment-key");
@@ -49,6 +58,7 @@ async fn submit(Json(new): Json<NewOrder>) -> Result<(StatusCode, Json<Order>)> 
         }
     })?;
     FULFILMENT.send(&order).id(&order.id).await?;
+    announce(&order, "placed").await?;
     Ok((StatusCode::CREATED, Json(order)))
 }
 // ANCHOR_END: submit
@@ -109,6 +119,8 @@ async fn fulfil(order: Order) -> Result<Outcome> {
         return Ok(Outcome::dead_letter("the order was cancelled"));
     };
     if stored.status == Status::Fulfilled {
+        // An earlier delivery may have got this far and no further.
+        announce(&stored, "fulfilled").await?;
         return Ok(Outcome::Ack);
     }
     let receipt = charge::invoke(&Charge {
@@ -123,9 +135,69 @@ async fn fulfil(order: Order) -> Result<Outcome> {
         .remove(Order::EXPIRES_AT)
         .await?;
     tracing::info!(order = order.id, receipt = receipt.number, "fulfilled");
+    announce(&stored, "fulfilled").await?;
     Ok(Outcome::Ack)
 }
 // ANCHOR_END: fulfil
+
+/// Tells everyone who is interested. The id is the same when a message is handled twice.
+async fn announce(order: &Order, kind: &str) -> Result<()> {
+    let event = OrderEvent {
+        order: order.id.clone(),
+        customer: order.customer.clone(),
+        total_cents: order.total_cents,
+    };
+    ORDER_EVENTS
+        .publish(&event)
+        .id(format!("{}-{kind}", order.id))
+        .attribute("kind", kind)
+        .await?;
+    Ok(())
+}
+
+// ANCHOR: subscribers
+/// Keeps the view of what customers have spent. It says the same however often it is told.
+#[subscriber(ORDER_EVENTS, filter = attribute("kind").any_of(&["fulfilled"]))]
+async fn account(event: OrderEvent) -> Result<()> {
+    let spent = Spent {
+        customer: event.customer,
+        order: event.order,
+        cents: event.total_cents,
+    };
+    SPENDING.put(&spent).await?;
+    Ok(())
+}
+
+/// Tells the customer.
+#[subscriber(ORDER_EVENTS)]
+async fn notify(event: Event<OrderEvent>) -> Result<()> {
+    let OrderEvent {
+        order, customer, ..
+    } = &event.body;
+    tracing::info!(
+        customer,
+        order,
+        "your order was {}",
+        event.attributes["kind"]
+    );
+    Ok(())
+}
+// ANCHOR_END: subscribers
+
+#[derive(Serialize)]
+struct Spending {
+    orders: usize,
+    cents: u64,
+}
+
+#[get("/customers/{customer}/spending")]
+async fn spending(Path(customer): Path<String>) -> Result<Json<Spending>> {
+    let spent = SPENDING.query(&customer).all().await?;
+    Ok(Json(Spending {
+        orders: spent.len(),
+        cents: spent.iter().map(|spent| spent.cents).sum(),
+    }))
+}
 
 /// Talks to the payment service: the only unit that may read its key.
 #[function(timeout = seconds(10))]

@@ -34,6 +34,24 @@ pub enum Status {
     Fulfilled,
 }
 
+/// Something happened to an order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderEvent {
+    pub order: String,
+    pub customer: String,
+    pub total_cents: u64,
+}
+
+/// What a customer spent on one order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Item)]
+pub struct Spent {
+    #[item(key)]
+    pub customer: String,
+    #[item(sort)]
+    pub order: String,
+    pub cents: u64,
+}
+
 /// What a customer sends.
 #[derive(Serialize, Deserialize)]
 pub struct NewOrder {

@@ -33,6 +33,24 @@ async fn a_placed_order_is_fulfilled(cloud: TestCloud) {
 // ANCHOR_END: fulfilled
 
 #[ifc::test]
+async fn events_keep_the_customers_spending(cloud: TestCloud) {
+    cloud.set_secret(&PAYMENT_KEY, "k-123").await;
+    place(&cloud, "o-1").await;
+    place(&cloud, "o-2").await;
+    cloud.settle().await;
+
+    let reply = cloud.http().get("/customers/ada/spending").await;
+    assert_eq!(
+        reply.json::<Value>(),
+        json!({ "orders": 2, "cents": 2_500 })
+    );
+    assert!(cloud.trace().led_to("POST /orders", "spending.put"));
+    // One event for each order that was placed and for each that was fulfilled.
+    assert_eq!(cloud.trace().deliveries_to("account").len(), 2);
+    assert_eq!(cloud.trace().deliveries_to("notify").len(), 4);
+}
+
+#[ifc::test]
 async fn an_id_is_taken_once(cloud: TestCloud) {
     assert_eq!(place(&cloud, "o-1").await.status(), 201);
     let reply = place(&cloud, "o-1").await;

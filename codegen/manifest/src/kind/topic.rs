@@ -283,7 +283,9 @@ mod tests {
 
     fn decoded(knobs: FilterKnobs) -> Filter {
         let config = Value::written(|encoder| knobs.encode(encoder));
-        Filter::decode(&config).unwrap().unwrap()
+        Filter::decode(&config)
+            .expect("it was written")
+            .expect("it has tests")
     }
 
     fn check(knobs: FilterKnobs, attributes: &[(&str, &str)], expected: bool) {

@@ -210,6 +210,15 @@ impl TestCloud {
         QueueProbe::new(self.inner.local.clone(), self.name_of::<R>())
     }
 
+    /// Looks into the queue of an edge that has no declared one: of the subscriber, schedule or
+    /// function with this unit's name.
+    ///
+    /// # Panics
+    /// The probe does, when the application has no such unit.
+    pub fn edge<T>(&self, unit: &str) -> QueueProbe<T> {
+        QueueProbe::new(self.inner.local.clone(), unit.to_owned())
+    }
+
     /// The dead letters of a queue, oldest first.
     ///
     /// # Panics

@@ -118,6 +118,13 @@ pub(crate) static STATED: Queue<Job> = Queue::new("stated");
 pub(crate) static GROUPED: Queue<Job> = Queue::new("grouped").fifo();
 
 #[resource]
+pub(crate) static NEWS: Topic<Job> = Topic::new("news");
+
+/// The same message type as `NEWS`.
+#[resource]
+pub(crate) static ALERTS: Topic<Job> = Topic::new("alerts").fifo();
+
+#[resource]
 pub(crate) static API_KEY: Secret = Secret::new("api-key");
 
 #[resource]

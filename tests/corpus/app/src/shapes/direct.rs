@@ -35,6 +35,28 @@ async fn sends_in_groups(draw: Draw) -> Result<()> {
     Ok(())
 }
 
+//= news.publish
+#[function]
+async fn publishes(draw: Draw) -> Result<()> {
+    let message = job(draw.number);
+    NEWS.publish(&message).attribute("kind", "corpus").await?;
+    Ok(())
+}
+
+//= news.publish
+#[function]
+async fn publishes_a_batch(draw: Draw) -> Result<()> {
+    NEWS.publish_batch(&[job(1), job(draw.number)]).await?;
+    Ok(())
+}
+
+//= alerts.publish
+#[function]
+async fn publishes_in_groups(draw: Draw) -> Result<()> {
+    ALERTS.publish(&job(draw.number)).group("g").await?;
+    Ok(())
+}
+
 //= orders.get
 #[function]
 async fn gets(draw: Draw) -> Result<u64> {

@@ -224,3 +224,30 @@ async fn schedule_that_calls() -> Result<()> {
 async fn price_of_all() -> Result<u64> {
     Ok(7)
 }
+
+//=
+#[subscriber(NEWS)]
+async fn subscribes(_: Job) -> Result<()> {
+    Ok(())
+}
+
+//= alerts.publish, jobs.send
+#[subscriber(NEWS, filter = attribute("kind").any_of(&["corpus"]))]
+async fn subscribes_to_some(news: Event<Job>) -> Result<()> {
+    JOBS.send(&news.body).await?;
+    ALERTS.publish(&news.body).group("g").await?;
+    Ok(())
+}
+
+//= archive.put
+#[subscriber(ALERTS, batch = 5)]
+async fn subscribes_in_batches(alerts: Batch<Job>) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for alert in alerts {
+        outcomes.push(match ARCHIVE.put(&order(alert.body.number)).await {
+            Ok(()) => Outcome::Ack,
+            Err(error) => Outcome::retry(error.to_string()),
+        });
+    }
+    outcomes
+}
