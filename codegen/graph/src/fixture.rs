@@ -174,6 +174,12 @@ impl Fixture {
         )
     }
 
+    pub fn table_with_stream(self, name: &str) -> Fixture {
+        let mut config = Fixture::table_config();
+        insert(&mut config, "stream", Value::Text("new-image".into()));
+        self.resource_of(PACKAGE, Kind::Table, name, config)
+    }
+
     pub fn topic(self, name: &str) -> Fixture {
         let config = Value::written(|encoder| TopicSpec::DEFAULT.encode(encoder));
         self.resource_of(PACKAGE, Kind::Topic, name, config)
@@ -254,6 +260,18 @@ impl Fixture {
         let trigger = Trigger::Source {
             resource: Address::new(PACKAGE, topic),
             edge: "subscriber".into(),
+            config: Value::written(|encoder| {
+                ConsumerSpec::DEFAULT.encode(encoder);
+                RetrySpec::DEFAULT.encode(encoder);
+            }),
+        };
+        self.handler(PACKAGE, name, trigger, Some(60))
+    }
+
+    pub fn follower(self, name: &str, table: &str) -> Fixture {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, table),
+            edge: "on_change".into(),
             config: Value::written(|encoder| {
                 ConsumerSpec::DEFAULT.encode(encoder);
                 RetrySpec::DEFAULT.encode(encoder);

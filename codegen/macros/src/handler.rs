@@ -237,6 +237,27 @@ pub(crate) fn source(
     arguments: TokenStream,
     item: TokenStream,
 ) -> syn::Result<TokenStream> {
+    source_of(edge, source, false, arguments, item)
+}
+
+/// As [`source`], for a source whose knobs decide whether it has such events: the options have a
+/// method that looks at the resource's value.
+pub(crate) fn source_with_knobs(
+    edge: &str,
+    source: &str,
+    arguments: TokenStream,
+    item: TokenStream,
+) -> syn::Result<TokenStream> {
+    source_of(edge, source, true, arguments, item)
+}
+
+fn source_of(
+    edge: &str,
+    source: &str,
+    looks_at_knobs: bool,
+    arguments: TokenStream,
+    item: TokenStream,
+) -> syn::Result<TokenStream> {
     let handler = Handler::parse(edge, item)?;
     let mut arguments: Arguments = syn::parse2(arguments)?;
     let Some(Expr::Path(resource)) = arguments.positional.take() else {
@@ -270,13 +291,17 @@ pub(crate) fn source(
     let options = quote_spanned! {resource.span()=>
         <<#resource as ::ifc::__private::Resource>::Handle as ::ifc::__private::#source>::OPTIONS
     };
+    let look = match looks_at_knobs {
+        true => quote_spanned!(resource.span()=> .__ifc_of(&#resource)),
+        false => TokenStream::new(),
+    };
     let statics = record::statics(
         &known,
         name,
         &quote! {
             encoder.raw(#opened);
             ::ifc::__private::encode_address::<#resource, N>("resource", &mut encoder);
-            #options #calls .__ifc_encode(&mut encoder);
+            #options #look #calls .__ifc_encode(&mut encoder);
         },
     );
     let entry = record::table_entry("Event", &unit);

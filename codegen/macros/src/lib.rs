@@ -127,6 +127,21 @@ pub fn subscriber(arguments: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
+/// Runs an async function when an item of a table changes: `#[on_change(ORDERS)]`. The table needs a
+/// change stream: `Table::new("orders").stream()`.
+///
+/// Its first parameter is `Change<T>`, `Event<Change<T>>` or `Batch<Change<T>>`; what it returns is
+/// that of a `#[consumer]`. Changes come at least once and in no order. A table may have any number
+/// of such handlers, each with a queue of its own. Knobs: `max_attempts`, `backoff = (min, max)`,
+/// `batch`, `max_wait`, `max_concurrency`, and those of a unit: `name`, `timeout`, `memory_mb`,
+/// `max_instances`, `min_instances`, `concurrency`.
+#[proc_macro_attribute]
+pub fn on_change(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, |arguments, item| {
+        handler::source_with_knobs("on_change", "ChangeSource", arguments, item)
+    })
+}
+
 /// Runs an async function by the clock: `#[schedule("0 3 * * *", tz = "Europe/Rome")]` or
 /// `#[schedule(every = minutes(5))]`.
 ///

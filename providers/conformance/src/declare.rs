@@ -9,7 +9,7 @@ use ifc_manifest::kind::http_api::HttpApiKnobs;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleKnobs;
 use ifc_manifest::kind::secret::SecretSpec;
-use ifc_manifest::kind::table::{ItemSchema, TableKnobs};
+use ifc_manifest::kind::table::{ChangeStream, ItemSchema, TableKnobs};
 use ifc_manifest::kind::topic::{FilterKnobs, TopicSpec};
 use ifc_manifest::kind::unit::UnitSpec;
 use ifc_manifest::{Address, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Trigger};
@@ -45,6 +45,30 @@ impl Declarations {
     pub(crate) fn table(self, name: &str, schema: &ItemSchema) -> Declarations {
         let config = Value::written(|encoder| TableKnobs::DEFAULT.encode(schema, encoder));
         self.resource(Kind::Table, name, config)
+    }
+
+    /// A table whose changes are events.
+    pub(crate) fn table_with_stream(self, name: &str, schema: &ItemSchema) -> Declarations {
+        let knobs = TableKnobs {
+            stream: ChangeStream::NewImage,
+            ..TableKnobs::DEFAULT
+        };
+        let config = Value::written(|encoder| knobs.encode(schema, encoder));
+        self.resource(Kind::Table, name, config)
+    }
+
+    /// A follower of a table's changes, which is the unit of this name.
+    pub(crate) fn follower(self, name: &str, table: &str, retry: RetrySpec) -> Declarations {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, table),
+            edge: Edge::OnChange.as_str().to_owned(),
+            config: Value::written(|encoder| {
+                ConsumerSpec::DEFAULT.encode(encoder);
+                retry.encode(encoder);
+            }),
+        };
+        let unit = Some(UnitSpec::new(Duration::from_secs(60)));
+        self.handler(name, trigger, unit, Thunk::Event(script::on_events))
     }
 
     /// A queue and its consumer, which is the unit `name-consumer`.

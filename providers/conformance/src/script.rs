@@ -1,7 +1,8 @@
 //! Handlers whose behaviour a clause chooses, and what they saw.
 //!
 //! A handler is a plain function, so it finds its script by a number that the event carries in its
-//! body: `{"script": 7, …}`. The suite writes every body itself.
+//! body: `{"script": 7, …}`. The suite writes every body itself, but for those of changes: there
+//! the item's partition key begins with the number, `7/…`.
 
 use ifc_runtime::{BoxFuture, Delivery, HandlerError, Invocation, Outcome, Provider};
 use serde_json::Value;
@@ -155,7 +156,17 @@ impl Script {
 
 /// The script that a body belongs to.
 fn script_of(body: &Value) -> Option<Arc<Script>> {
-    scripts().get(&body.get("script")?.as_u64()?).cloned()
+    let number = match body.get("script") {
+        Some(number) => number.as_u64()?,
+        None => script_of_key(body.get("key")?)?,
+    };
+    scripts().get(&number).cloned()
+}
+
+/// The number at the beginning of a changed item's partition key.
+fn script_of_key(key: &Value) -> Option<u64> {
+    let mut texts = key.as_object()?.values().filter_map(Value::as_str);
+    texts.find_map(|text| text.split_once('/')?.0.parse().ok())
 }
 
 fn parse(body: &[u8]) -> Value {

@@ -1,6 +1,7 @@
-//! Table: single items (contract, 4.7); conditions, queries and several items at once in modules of
-//! their own.
+//! Table: single items (contract, 4.7); conditions, queries, several items at once and the change
+//! stream in modules of their own.
 
+mod change;
 mod condition;
 mod query;
 mod several;
@@ -110,6 +111,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
         condition::clauses(),
         query::clauses(),
         several::clauses(),
+        change::clauses(),
     ]
     .concat()
 }

@@ -4,7 +4,7 @@ pub use crate::event::{IntoOutcomes, Outcomes, Receive, run as run_events};
 pub use crate::function::{CallOptions, FunctionReply, argument, invoke, invoke_async};
 pub use crate::queue::{Consumable, ConsumerOptions};
 pub use crate::schedule::ScheduleOptions;
-pub use crate::table::{TtlAttribute, VersionAttribute};
+pub use crate::table::{ChangeOptions, ChangeSource, TtlAttribute, VersionAttribute};
 pub use crate::topic::{Subscribable, SubscriberOptions};
 pub use ifc_manifest::format::{Encoder, Header, Record};
 pub use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema};

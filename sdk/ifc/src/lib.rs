@@ -69,8 +69,8 @@ pub use durations::{days, hours, minutes, seconds};
 pub use event::{Batch, Event};
 pub use http_api::{Cors, HttpApi};
 pub use ifc_macros::{
-    Item, consumer, delete, function, get, main, patch, post, put, resource, schedule, subscriber,
-    test,
+    Item, consumer, delete, function, get, main, on_change, patch, post, put, resource, schedule,
+    subscriber, test,
 };
 pub use ifc_manifest::kind::Retention;
 pub use ifc_manifest::kind::secret::Charset;
@@ -84,9 +84,9 @@ pub use queue::{Outgoing, Queue};
 pub use secret::Secret;
 pub use state::State;
 pub use table::{
-    Attribute, BatchGet, BatchWrite, Check, Condition, Cursor, Delete, Get, Index, IndexAttribute,
-    IntoAttribute, Item, ItemOperation, KeyAttribute, KeyOf, NoSortKey, Page, Put, Query, Scan,
-    SortAttribute, Table, Transaction, Update,
+    Attribute, BatchGet, BatchWrite, Change, ChangeKind, ChangeVersion, Check, Condition, Cursor,
+    Delete, Get, Index, IndexAttribute, IntoAttribute, Item, ItemOperation, KeyAttribute, KeyOf,
+    NoSortKey, OwnedKeyOf, Page, Put, Query, Scan, SortAttribute, Table, Transaction, Update,
 };
 pub use topic::{AttributeTest, Filter, Publication, Topic, attribute};
 

@@ -4,7 +4,7 @@ use crate::terminal::{HEADING, NAME, QUIET, columns, paint};
 use ifc_graph::{Graph, Resource, Source, Spec, Unit};
 use ifc_manifest::kind::edge::Selection;
 use ifc_manifest::kind::schedule::{ScheduleSpec, Timing};
-use ifc_manifest::kind::table::{Index, Key};
+use ifc_manifest::kind::table::{ChangeStream, Index, Key};
 use ifc_manifest::kind::topic::Test;
 use std::time::Duration;
 
@@ -138,6 +138,9 @@ pub(super) fn resource_details(resource: &Resource) -> Vec<String> {
             let mut details = vec![keys("key", &table.key, table.sort.as_ref())];
             details.extend(table.indexes.iter().map(index));
             details.extend(table.ttl.iter().map(|ttl| format!("expires by {ttl}")));
+            if table.knobs.stream == ChangeStream::NewImage {
+                details.push("change stream".to_owned());
+            }
             details
         }
         Spec::Secret(secret) => match secret.generated {

@@ -27,6 +27,7 @@ mod too_many_routes;
 mod topic_without_subscriber;
 mod unavailable;
 mod undeclared_resource;
+mod unfollowed_changes;
 mod unknown_time_zone;
 
 /// The descriptors of an artifact, sorted by place so that findings come out in a fixed order.
@@ -76,6 +77,7 @@ pub(crate) fn all(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagnos
         consumer_count::find(graph),
         queue_without_consumer::find(graph),
         topic_without_subscriber::find(graph),
+        unfollowed_changes::find(graph),
         timeout_exceeds_lease::find(graph),
         unknown_time_zone::find(graph),
         invalid_json::find(graph),

@@ -38,6 +38,7 @@ fn wanted(handler: &HandlerDescriptor) -> Option<(&Address, Kind, &'static str)>
             let role = match edge {
                 Edge::Consumer => "consumes",
                 Edge::Subscriber => "subscribes to",
+                Edge::OnChange => "follows",
             };
             Some((resource, edge.source(), role))
         }

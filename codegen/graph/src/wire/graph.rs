@@ -83,6 +83,7 @@ enum SpecJson {
         #[serde(skip_serializing_if = "Option::is_none")]
         point_in_time_recovery: Option<bool>,
         isolated: bool,
+        stream: &'static str,
         retention: &'static str,
     },
     Secret {
@@ -280,6 +281,7 @@ fn spec(spec: &Spec) -> SpecJson {
             version: table.version.clone(),
             point_in_time_recovery: table.knobs.point_in_time_recovery,
             isolated: table.knobs.isolated,
+            stream: table.knobs.stream.as_str(),
             retention: table.knobs.retention.as_str(),
         },
         Spec::Secret(secret) => SpecJson::Secret {

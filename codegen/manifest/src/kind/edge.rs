@@ -3,7 +3,7 @@
 //! redelivery and its own dead letters.
 
 use super::topic::{self, Filter};
-use super::{Kind, SpecError, Verb, limits, queue, required};
+use super::{Kind, SpecError, Verb, limits, queue, required, table};
 use crate::format::{Encoder, Value};
 use crate::support::Demand;
 use core::time::Duration;
@@ -43,17 +43,20 @@ pub enum Edge {
     Consumer,
     /// `#[subscriber]`: one of a topic's subscribers.
     Subscriber,
+    /// `#[on_change]`: one that follows the changes of a table.
+    OnChange,
 }
 
 impl Edge {
     /// Every edge.
-    pub const ALL: [Edge; 2] = [Edge::Consumer, Edge::Subscriber];
+    pub const ALL: [Edge; 3] = [Edge::Consumer, Edge::Subscriber, Edge::OnChange];
 
     /// The attribute's name, which is also the word in records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Edge::Consumer => "consumer",
             Edge::Subscriber => "subscriber",
+            Edge::OnChange => "on_change",
         }
     }
 
@@ -67,6 +70,7 @@ impl Edge {
         match self {
             Edge::Consumer => Kind::Queue,
             Edge::Subscriber => Kind::Topic,
+            Edge::OnChange => Kind::Table,
         }
     }
 
@@ -75,6 +79,7 @@ impl Edge {
         match self {
             Edge::Consumer => queue::VERBS,
             Edge::Subscriber => topic::VERBS,
+            Edge::OnChange => table::CHANGING,
         }
     }
 
@@ -83,6 +88,7 @@ impl Edge {
         match self {
             Edge::Consumer => "queue.message",
             Edge::Subscriber => "topic.message",
+            Edge::OnChange => "table.change",
         }
     }
 }
@@ -127,10 +133,10 @@ impl EdgeSpec {
             consumer: ConsumerSpec::decode(config)?,
             retry: match edge {
                 Edge::Consumer => None,
-                Edge::Subscriber => Some(RetrySpec::decode(config)?),
+                Edge::Subscriber | Edge::OnChange => Some(RetrySpec::decode(config)?),
             },
             selection: match edge {
-                Edge::Consumer => Selection::Everything,
+                Edge::Consumer | Edge::OnChange => Selection::Everything,
                 Edge::Subscriber => match Filter::decode(config)? {
                     Some(filter) => Selection::Attributes(filter),
                     None => Selection::Everything,

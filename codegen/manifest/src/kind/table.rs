@@ -124,9 +124,39 @@ pub struct ItemSchema {
     pub version: Option<&'static str>,
 }
 
+/// Whether a table's changes are events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeStream {
+    /// They are not.
+    Off,
+    /// Each is one, with the item as it then is.
+    NewImage,
+}
+
+impl ChangeStream {
+    /// The word used in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ChangeStream::Off => "off",
+            ChangeStream::NewImage => "new-image",
+        }
+    }
+
+    fn parse(word: &str) -> Option<ChangeStream> {
+        [ChangeStream::Off, ChangeStream::NewImage]
+            .into_iter()
+            .find(|stream| stream.as_str() == word)
+    }
+}
+
+/// The verbs that change items: what makes events of a table with a stream.
+pub const CHANGING: &[Verb] = &[PUT, UPDATE, DELETE, BATCH_WRITE];
+
 /// The knobs on the declaration of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableKnobs {
+    /// Whether its changes are events.
+    pub stream: ChangeStream,
     /// Point-in-time recovery; `None`: on for stage `prod`.
     pub point_in_time_recovery: Option<bool>,
     /// An own database where the provider shares one (GCP).
@@ -138,6 +168,7 @@ pub struct TableKnobs {
 impl TableKnobs {
     /// The defaults of the contract.
     pub const DEFAULT: TableKnobs = TableKnobs {
+        stream: ChangeStream::Off,
         point_in_time_recovery: None,
         isolated: false,
         retention: Retention::Retain,
@@ -147,6 +178,7 @@ impl TableKnobs {
     pub const fn encode<const N: usize>(&self, schema: &ItemSchema, encoder: &mut Encoder<N>) {
         encoder
             .bool_entry("isolated", self.isolated)
+            .text_entry("stream", self.stream.as_str())
             .text_entry("retention", self.retention.as_str());
         if let Some(on) = self.point_in_time_recovery {
             encoder.bool_entry("point_in_time_recovery", on);
@@ -246,6 +278,11 @@ impl TableSpec {
             ttl: config.text("ttl").map(str::to_owned),
             version: config.text("version").map(str::to_owned),
             knobs: TableKnobs {
+                // Records of earlier versions do not have it.
+                stream: match config.text("stream") {
+                    Some(word) => required(ChangeStream::parse(word), "stream")?,
+                    None => ChangeStream::Off,
+                },
                 point_in_time_recovery: config.bool("point_in_time_recovery"),
                 isolated: required(config.bool("isolated"), "isolated")?,
                 retention: required(

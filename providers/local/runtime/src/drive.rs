@@ -252,9 +252,9 @@ impl Local {
             }
             // A part at a time, so that nobody waits long for a commit.
             loop {
-                let table = Arc::clone(table);
+                let writing = self.writing_to(table);
                 let command = move |transaction: &mut Transaction<'_, '_>| {
-                    table::sweep(transaction, &table, now, SWEEP_LIMIT)
+                    table::sweep(transaction, &writing, SWEEP_LIMIT)
                 };
                 if self.store.write(command).await? < SWEEP_LIMIT {
                     break;

@@ -15,6 +15,7 @@ use crate::table::Table;
 use ifc_manifest::format::Value;
 use ifc_manifest::kind::config::ConfigSpec;
 use ifc_manifest::kind::edge::{ConsumerSpec, Edge as EdgeSort, EdgeSpec};
+use ifc_manifest::kind::table::ChangeStream;
 use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::{Address, HandlerDescriptor, Kind, Trigger};
 use ifc_runtime::application::Handler;
@@ -140,6 +141,8 @@ pub struct Local {
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) tables: Names<Arc<Table>>,
     pub(crate) tables_by_name: Named<Arc<Table>>,
+    /// The queues of those that follow a table's changes, by the table's number.
+    pub(crate) followers: HashMap<u32, Vec<Rules>>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) declared_queues: Names<usize>,
     pub(crate) sources: Sources,
@@ -198,6 +201,7 @@ impl Local {
             .collect();
         let _ = bells.set(by_number);
         let edges = edges(&application, &prepared)?;
+        let sources = sources(&application, &prepared)?;
         let mut tables_by_name = Named::new();
         for (address, table) in &prepared.tables {
             tables_by_name.insert(application.name_of(address), Arc::clone(table));
@@ -210,7 +214,6 @@ impl Local {
             clock,
             sequence,
             declared_queues: declared(&prepared),
-            sources: sources(&application, &prepared)?,
             functions: functions(&application, &prepared),
             tables: named(
                 prepared
@@ -219,6 +222,8 @@ impl Local {
                     .map(|(a, table)| (a, Arc::clone(table))),
             ),
             tables_by_name,
+            followers: followers(&prepared, &sources),
+            sources,
             secrets: named(
                 prepared
                     .secrets
@@ -395,6 +400,23 @@ fn sources(application: &Application, prepared: &Prepared) -> Result<Sources, Op
         .into_iter()
         .map(|(kind, found)| (kind, named(found.into_iter())));
     Ok(Sources(by_kind.collect()))
+}
+
+/// The queues of those that follow the changes of a table with a stream.
+fn followers(prepared: &Prepared, sources: &Sources) -> HashMap<u32, Vec<Rules>> {
+    let streams = |table: &Table| table.spec.knobs.stream == ChangeStream::NewImage;
+    let with_stream = prepared.tables.iter().filter(|(_, table)| streams(table));
+    with_stream
+        .filter_map(|(address, table)| {
+            let target = Target {
+                package: &address.package,
+                name: &address.name,
+            };
+            let followers = sources.of(Kind::Table, target)?.iter();
+            let rules = followers.map(|follower| prepared.queues[follower.queue].rules);
+            Some((table.number, rules.collect()))
+        })
+        .collect()
 }
 
 fn edges(application: &Application, prepared: &Prepared) -> Result<Vec<Edge>, OpenError> {

@@ -5,7 +5,7 @@ use crate::message::Message;
 use crate::moment::{Moment, nanoseconds};
 use crate::queue::{Rules, Sequence};
 use crate::store::{Fault, Transaction};
-use crate::table::{self, Put, Step, Table};
+use crate::table::{self, Feed, Put, Step, Table, Writing};
 use crate::{config, queue, secret};
 use ifc_manifest::kind;
 use ifc_manifest::kind::edge::Selection;
@@ -55,6 +55,21 @@ impl Local {
             .get(target)
             .ok_or_else(|| undeclared("table", target))
     }
+
+    fn writing(&self, target: Target<'_>) -> Result<Writing, Error> {
+        Ok(self.writing_to(self.table(target)?))
+    }
+
+    /// A write of now, of which everyone hears who follows the table.
+    pub(crate) fn writing_to(&self, table: &Arc<Table>) -> Writing {
+        let followers = self.followers.get(&table.number);
+        let queues = followers.cloned().unwrap_or_default();
+        Writing {
+            feed: Feed::new(queues, Arc::clone(&self.sequence), Invocation::trace()),
+            now: self.now_moment(),
+            table: Arc::clone(table),
+        }
+    }
 }
 
 /// The error of a refusal outside any transaction.
@@ -101,10 +116,10 @@ impl TableOperations for Local {
         condition: Condition,
     ) -> BoxFuture<'a, Result<(), Error>> {
         named(table, kind::table::PUT, async move {
-            let (table, now) = (Arc::clone(self.table(table)?), self.now_moment());
-            let put = Put::new(&table, &item).map_err(refusal)?;
+            let writing = self.writing(table)?;
+            let put = Put::new(&writing.table, &item).map_err(refusal)?;
             let command = move |transaction: &mut Transaction<'_, '_>| {
-                table::put(transaction, &table, now, &put, &condition)
+                table::put(transaction, &writing, &put, &condition)
             };
             self.store.write(command).await
         })
@@ -117,10 +132,10 @@ impl TableOperations for Local {
         condition: Condition,
     ) -> BoxFuture<'a, Result<(), Error>> {
         named(table, kind::table::DELETE, async move {
-            let (table, now) = (Arc::clone(self.table(table)?), self.now_moment());
-            table.check_key(&key).map_err(refusal)?;
+            let writing = self.writing(table)?;
+            writing.table.check_key(&key).map_err(refusal)?;
             let command = move |transaction: &mut Transaction<'_, '_>| {
-                table::delete(transaction, &table, now, &key, &condition)
+                table::delete(transaction, &writing, &key, &condition)
             };
             self.store.write(command).await
         })
@@ -134,10 +149,10 @@ impl TableOperations for Local {
         condition: Condition,
     ) -> BoxFuture<'a, Result<Item, Error>> {
         named(table, kind::table::UPDATE, async move {
-            let (table, now) = (Arc::clone(self.table(table)?), self.now_moment());
-            table.check_key(&key).map_err(refusal)?;
+            let writing = self.writing(table)?;
+            writing.table.check_key(&key).map_err(refusal)?;
             let command = move |transaction: &mut Transaction<'_, '_>| {
-                table::update(transaction, &table, now, &key, &update, &condition)
+                table::update(transaction, &writing, &key, &update, &condition)
             };
             self.store.write(command).await
         })
@@ -165,12 +180,12 @@ impl TableOperations for Local {
         writes: Vec<ItemWrite>,
     ) -> BoxFuture<'a, Result<Vec<Result<(), Error>>, Error>> {
         named(target, kind::table::BATCH_WRITE, async move {
-            let (table, now) = (Arc::clone(self.table(target)?), self.now_moment());
+            let writing = self.writing(target)?;
             let steps = writes.into_iter();
-            let steps = steps.map(|write| Step::of_batch(&table, write).map_err(refusal));
+            let steps = steps.map(|write| Step::of_batch(&writing.table, write).map_err(refusal));
             let steps = steps.collect();
             let command = move |transaction: &mut Transaction<'_, '_>| {
-                table::batch_write(transaction, &table, now, steps)
+                table::batch_write(transaction, &writing, steps)
             };
             let results = self.store.write(command).await?;
             let on = |error: Error| error.on(target, kind::table::BATCH_WRITE);
@@ -185,14 +200,14 @@ impl TableOperations for Local {
         operations: Vec<ItemOperation>,
     ) -> BoxFuture<'a, Result<(), Error>> {
         named(table, kind::table::TRANSACT, async move {
-            let (table, now) = (Arc::clone(self.table(table)?), self.now_moment());
+            let writing = self.writing(table)?;
             let steps = operations.into_iter().enumerate();
             let steps: Vec<Step> = steps
-                .map(|(place, operation)| Step::of_transaction(&table, place, operation))
+                .map(|(place, operation)| Step::of_transaction(&writing.table, place, operation))
                 .collect::<Result<_, _>>()
                 .map_err(refusal)?;
             let command = move |transaction: &mut Transaction<'_, '_>| {
-                table::transact(transaction, &table, now, &steps)
+                table::transact(transaction, &writing, &steps)
             };
             self.store.write(command).await
         })

@@ -10,7 +10,7 @@ use crate::schedule::{Schedule, last_used};
 use crate::secret;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, OpenError, Read, Store, Transaction, first};
-use crate::table::{self, Table};
+use crate::table::{self, Feed, Table, Writing};
 use ifc_manifest::kind::SpecError;
 use ifc_manifest::kind::config::ConfigSpec;
 use ifc_manifest::kind::edge::EdgeSpec;
@@ -386,7 +386,12 @@ fn apply(
         table::rebuild(transaction, table, *index)?;
     }
     for (_, table) in &prepared.tables {
-        table::sweep(transaction, table, now, SWEEP_LIMIT)?;
+        let writing = Writing {
+            table: Arc::clone(table),
+            now,
+            feed: Feed::default(),
+        };
+        table::sweep(transaction, &writing, SWEEP_LIMIT)?;
     }
     let mut dropped = Vec::new();
     for PreparedQueue { name, rules, .. } in &prepared.queues {

@@ -6,6 +6,7 @@ use ifc_runtime::table::{Key, KeyValue};
 use ifc_runtime::{Error, ErrorKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -33,12 +34,15 @@ pub trait Item: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// key's. For an item with a `String` key that is `&str`.
 pub type KeyOf<'a, T> = <<T as Item>::Sort as SortAttribute>::KeyOf<'a, <T as Item>::Partition>;
 
+/// What identifies an item of type `T`, owned: the partition key, or a pair with the sort key.
+pub type OwnedKeyOf<T> = <<T as Item>::Sort as SortAttribute>::Owned<<T as Item>::Partition>;
+
 /// A type that can be a key: `String` and the integers.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
     label = "a key is a `String` or an integer"
 )]
-pub trait KeyAttribute: Send + Sync + 'static {
+pub trait KeyAttribute: Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static {
     /// The form in which keys are handed over: `&str` for `String`, integers as they are.
     type Ref<'a>: Copy + Send + fmt::Debug;
     #[doc(hidden)]
@@ -107,6 +111,10 @@ pub struct NoSortKey;
 pub trait SortAttribute: Send + Sync + 'static {
     /// See [`KeyOf`](type@KeyOf).
     type KeyOf<'a, P: KeyAttribute>: Send;
+    /// See [`OwnedKeyOf`](type@OwnedKeyOf).
+    type Owned<P: KeyAttribute>: Clone + fmt::Debug + Send + Sync;
+    #[doc(hidden)]
+    fn owned<P: KeyAttribute>(partition: Value, sort: Value) -> serde_json::Result<Self::Owned<P>>;
     #[doc(hidden)]
     fn key<P: KeyAttribute>(key: Self::KeyOf<'_, P>) -> Result<Key, Error>;
     #[doc(hidden)]
@@ -115,6 +123,11 @@ pub trait SortAttribute: Send + Sync + 'static {
 
 impl SortAttribute for NoSortKey {
     type KeyOf<'a, P: KeyAttribute> = P::Ref<'a>;
+    type Owned<P: KeyAttribute> = P;
+
+    fn owned<P: KeyAttribute>(partition: Value, _: Value) -> serde_json::Result<P> {
+        serde_json::from_value(partition)
+    }
 
     fn key<P: KeyAttribute>(key: P::Ref<'_>) -> Result<Key, Error> {
         Ok(Key {
@@ -136,6 +149,14 @@ macro_rules! sort_attribute {
         $(
             impl SortAttribute for $ty {
                 type KeyOf<'a, P: KeyAttribute> = (P::Ref<'a>, <$ty as KeyAttribute>::Ref<'a>);
+                type Owned<P: KeyAttribute> = (P, $ty);
+
+                fn owned<P: KeyAttribute>(
+                    partition: Value,
+                    sort: Value,
+                ) -> serde_json::Result<(P, $ty)> {
+                    Ok((serde_json::from_value(partition)?, serde_json::from_value(sort)?))
+                }
 
                 fn key<P: KeyAttribute>(key: Self::KeyOf<'_, P>) -> Result<Key, Error> {
                     Ok(Key {

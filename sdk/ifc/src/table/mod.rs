@@ -6,14 +6,16 @@ mod item;
 mod operation;
 
 mod batch_write;
+mod change;
 mod scan;
 mod transaction;
 
 pub use batch_write::BatchWrite;
+pub use change::{Change, ChangeKind, ChangeOptions, ChangeSource, ChangeVersion};
 pub use expression::{Attribute, Condition, IntoAttribute};
 pub use item::{
-    Index, IndexAttribute, Item, KeyAttribute, KeyOf, NoSortKey, SortAttribute, TtlAttribute,
-    VersionAttribute,
+    Index, IndexAttribute, Item, KeyAttribute, KeyOf, NoSortKey, OwnedKeyOf, SortAttribute,
+    TtlAttribute, VersionAttribute,
 };
 pub use operation::{BatchGet, Cursor, Delete, Get, Page, Put, Query, Update};
 pub use scan::Scan;
@@ -24,8 +26,8 @@ use ifc_manifest::Verb;
 use ifc_manifest::format::Encoder;
 use ifc_manifest::kind::Retention;
 use ifc_manifest::kind::table::{
-    self as kind, BATCH_GET, BATCH_WRITE, CHECK, DELETE, GET, PUT, QUERY, SCAN, TRANSACT,
-    TableKnobs, UPDATE,
+    self as kind, BATCH_GET, BATCH_WRITE, CHECK, ChangeStream, DELETE, GET, PUT, QUERY, SCAN,
+    TRANSACT, TableKnobs, UPDATE,
 };
 use ifc_manifest::name;
 use ifc_runtime::{Operation, Resource, grant};
@@ -89,6 +91,13 @@ impl<T, R> Table<T, R> {
     /// stage `prod`.
     pub const fn point_in_time_recovery(mut self, on: bool) -> Self {
         self.knobs.point_in_time_recovery = Some(on);
+        self
+    }
+
+    /// Makes every change of an item an event for `#[on_change]` handlers, with the item as it then
+    /// is: see [`Change`]. Can be changed later; a handler sees changes from its own deployment on.
+    pub const fn stream(mut self) -> Self {
+        self.knobs.stream = ChangeStream::NewImage;
         self
     }
 

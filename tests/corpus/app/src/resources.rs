@@ -79,6 +79,9 @@ pub(crate) static ARCHIVE: Table<Order> = Table::new("archive");
 pub(crate) static VISITS: Table<Visit> = Table::new("visits");
 
 #[resource]
+pub(crate) static FOLLOWED: Table<Order> = Table::new("followed").stream();
+
+#[resource]
 pub(crate) static JOBS: Queue<Job> = Queue::new("jobs").lease(seconds(60));
 
 /// The same message type as `JOBS`.

@@ -3,7 +3,7 @@
 //! `IFC_CORPUS_TRACE` names the file that the harness compares with the analysis of this very
 //! program. `IFC_SEED` gives other inputs.
 
-use crate::resources::{API_KEY, Draw, Job};
+use crate::resources::{API_KEY, Draw, Job, order};
 use ifc::runtime::Application;
 use ifc::test_kit::{TestCloud, TraceEvent};
 use ifc_corpus_library::AUDIT_KEY;
@@ -121,9 +121,20 @@ async fn drive(
     );
 }
 
+/// A change of an order: one of three is its removal.
+fn change(number: u64) -> Value {
+    let order = order(number);
+    let (key, version) = (json!({ "id": order.id }), number.to_string());
+    match number % 3 {
+        0 => json!({ "key": key, "kind": "delete", "version": version }),
+        _ => json!({ "key": key, "kind": "upsert", "new": order, "version": version }),
+    }
+}
+
 /// What a handler takes.
 fn event(handler: &HandlerDescriptor, number: u64) -> Value {
     match (&handler.trigger, function(handler).as_str()) {
+        (Trigger::Source { edge, .. }, _) if edge == "on_change" => change(number),
         (Trigger::Source { .. }, _) => json!(Job { number }),
         (_, "recount") => json!("home"),
         (_, "nothing" | "price_of_all") => Value::Null,

@@ -29,6 +29,8 @@ pub(crate) const SCHEDULE: u8 = 8;
 pub(crate) const SECRET: u8 = 9;
 /// Values of configuration.
 pub(crate) const CONFIG: u8 = 10;
+/// How many changes of a table were told.
+pub(crate) const CHANGE: u8 = 11;
 
 const NUMBER: u8 = 0x10;
 const STRING: u8 = 0x20;

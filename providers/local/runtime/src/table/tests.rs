@@ -66,39 +66,46 @@ fn key(partition: &str, sort: i64) -> Key {
 struct Stored {
     store: Store,
     table: Arc<Table>,
+    feed: Feed,
 }
 
 impl Stored {
     fn new(table: Arc<Table>) -> Stored {
         let store = Store::open(&Storage::Memory, Box::new(|_| {})).unwrap();
-        Stored { store, table }
+        Stored {
+            store,
+            table,
+            feed: Feed::default(),
+        }
     }
 
     fn write<T: Send + 'static>(
         &self,
-        command: impl FnOnce(&mut Transaction<'_, '_>, &Table) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, ErrorKind> {
-        let table = Arc::clone(&self.table);
-        let result = self
-            .store
-            .write_now(move |transaction| command(transaction, &table));
-        result.map_err(|error| error.kind())
+        now: Moment,
+        command: impl FnOnce(&mut Transaction<'_, '_>, &Writing) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let writing = Writing {
+            table: Arc::clone(&self.table),
+            now,
+            feed: self.feed.clone(),
+        };
+        self.store
+            .write_now(move |transaction| command(transaction, &writing))
     }
 
     fn put(&self, now: Moment, item: Item, condition: Condition) -> Result<(), ErrorKind> {
-        self.write(move |transaction, table| {
-            put(
-                transaction,
-                table,
-                now,
-                &Put::new(table, &item)?,
-                &condition,
-            )
-        })
+        let result = self.write(now, move |transaction, writing| {
+            let new = Put::new(&writing.table, &item)?;
+            put(transaction, writing, &new, &condition)
+        });
+        result.map_err(|error| error.kind())
     }
 
     fn delete(&self, now: Moment, key: Key, condition: Condition) -> Result<(), ErrorKind> {
-        self.write(move |transaction, table| delete(transaction, table, now, &key, &condition))
+        let result = self.write(now, move |transaction, writing| {
+            delete(transaction, writing, &key, &condition)
+        });
+        result.map_err(|error| error.kind())
     }
 
     fn update(
@@ -108,9 +115,10 @@ impl Stored {
         change: Update,
         condition: Condition,
     ) -> Result<Item, ErrorKind> {
-        self.write(move |transaction, table| {
-            update(transaction, table, now, &key, &change, &condition)
-        })
+        let result = self.write(now, move |transaction, writing| {
+            update(transaction, writing, &key, &change, &condition)
+        });
+        result.map_err(|error| error.kind())
     }
 
     fn get(&self, now: Moment, key: &Key) -> Option<Item> {
@@ -125,13 +133,12 @@ impl Stored {
     }
 
     fn transact(&self, now: Moment, operations: Vec<ItemOperation>) -> Result<(), Error> {
-        let table = Arc::clone(&self.table);
-        self.store.write_now(move |transaction| {
+        self.write(now, move |transaction, writing| {
             let steps = operations.into_iter().enumerate();
             let steps: Vec<Step> = steps
-                .map(|(place, operation)| Step::of_transaction(&table, place, operation))
+                .map(|(place, operation)| Step::of_transaction(&writing.table, place, operation))
                 .collect::<Result<_, _>>()?;
-            transact(transaction, &table, now, &steps)
+            transact(transaction, writing, &steps)
         })
     }
 
@@ -455,7 +462,7 @@ fn run(seed: u64, operations: usize) {
             }
             8 if random.below(20) == 0 => {
                 stored
-                    .write(move |t, table| sweep(t, table, now, 3))
+                    .write(now, |t, writing| sweep(t, writing, 3))
                     .unwrap();
             }
             _ => {
@@ -472,7 +479,7 @@ fn run(seed: u64, operations: usize) {
     // When everything is gone, no index remembers it.
     let end = now + 1_000_000 * SECOND;
     stored
-        .write(move |t, table| sweep(t, table, end, usize::MAX))
+        .write(end, |t, writing| sweep(t, writing, usize::MAX))
         .unwrap();
     for (partition, sort) in oracle.keys() {
         stored
@@ -721,9 +728,10 @@ fn an_item_that_does_not_fit_a_younger_index_stays_usable() {
     let after = Stored {
         store: before.store,
         table: table(),
+        feed: Feed::default(),
     };
     after
-        .write(|transaction, table| rebuild(transaction, table, Some(1)))
+        .write(0, |t, writing| rebuild(t, &writing.table, Some(1)))
         .unwrap();
     let query = Query {
         index: Some("by-n".to_owned()),

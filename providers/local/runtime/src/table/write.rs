@@ -1,6 +1,7 @@
 //! Writes: first everything is decided on what is stored, then it is done, so that a write that is
 //! refused has changed nothing, also when it is many.
 
+use super::change::{self, Feed};
 use super::condition::holds;
 use super::{Table, encode, parse};
 use crate::moment::Moment;
@@ -11,6 +12,7 @@ use ifc_runtime::table::{Clause, Condition, Item, ItemOperation, ItemWrite, Key,
 use ifc_runtime::{Error, ErrorKind};
 use redb::ReadableTable as _;
 use serde_json::Value;
+use std::sync::Arc;
 
 fn conflict(clause: &Clause) -> Fault {
     let what = match clause {
@@ -26,6 +28,29 @@ fn conflict(clause: &Clause) -> Fault {
         ErrorKind::Conflict,
         format!("the condition does not hold: {what}"),
     )
+}
+
+/// What a write goes by beside its arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct Writing {
+    /// The table.
+    pub(crate) table: Arc<Table>,
+    /// When.
+    pub(crate) now: Moment,
+    /// Who hears of it.
+    pub(crate) feed: Feed,
+}
+
+impl Writing {
+    /// Whether a write without a condition need not look at what is stored.
+    fn is_plain(&self) -> bool {
+        self.table.is_plain() && self.feed.is_off()
+    }
+
+    fn visible<'a>(&self, item: &'a Option<Item>) -> Option<&'a Item> {
+        item.as_ref()
+            .filter(|item| self.table.is_visible(item, self.now))
+    }
 }
 
 /// The item under a key as it is on disk, expired or not.
@@ -91,10 +116,11 @@ enum Change<'a> {
 }
 
 impl Change<'_> {
-    fn apply(self, transaction: &mut Transaction<'_, '_>, table: &Table) -> Result<(), Fault> {
+    fn apply(self, transaction: &mut Transaction<'_, '_>, writing: &Writing) -> Result<(), Fault> {
+        let table = &*writing.table;
         match self {
-            Change::Put { put, before } => replace(transaction, table, put, before.as_ref()),
-            Change::Update { put, before } => replace(transaction, table, &put, Some(&before)),
+            Change::Put { put, before } => replace(transaction, writing, put, before.as_ref()),
+            Change::Update { put, before } => replace(transaction, writing, &put, Some(&before)),
             Change::Delete {
                 key,
                 item_key,
@@ -104,7 +130,9 @@ impl Change<'_> {
                     transaction.remove(&entry)?;
                 }
                 transaction.remove(&item_key)?;
-                Ok(())
+                writing
+                    .feed
+                    .emit(transaction, table, writing.now, key, None)
             }
             Change::Nothing => Ok(()),
         }
@@ -114,10 +142,11 @@ impl Change<'_> {
 /// Writes an item over the one that was stored, moving its entries.
 fn replace(
     transaction: &mut Transaction<'_, '_>,
-    table: &Table,
+    writing: &Writing,
     put: &Put,
     before: Option<&Item>,
 ) -> Result<(), Fault> {
+    let table = &*writing.table;
     let old = match before {
         Some(item) => table.stored_entries(&put.key, item),
         None => Vec::new(),
@@ -129,35 +158,40 @@ fn replace(
     for entry in put.entries.iter().filter(|entry| !old.contains(entry)) {
         transaction.put(entry, primary)?;
     }
-    transaction.put(&put.item_key, &put.bytes)
-}
-
-fn visible<'a>(table: &Table, item: &'a Option<Item>, now: Moment) -> Option<&'a Item> {
-    item.as_ref().filter(|item| table.is_visible(item, now))
+    transaction.put(&put.item_key, &put.bytes)?;
+    let unchanged = match before {
+        Some(item) if !writing.feed.is_off() => change::is_same(item, &put.bytes)?,
+        _ => false,
+    };
+    match unchanged {
+        true => Ok(()),
+        false => {
+            let new = Some(put.bytes.as_slice());
+            (writing.feed).emit(transaction, table, writing.now, &put.key, new)
+        }
+    }
 }
 
 fn decide_put<'a>(
     transaction: &Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
+    writing: &Writing,
     put: &'a Put,
     condition: &Condition,
 ) -> Result<Change<'a>, Fault> {
     let before = stored(transaction, &put.item_key)?;
-    check(condition, visible(table, &before, now))?;
+    check(condition, writing.visible(&before))?;
     Ok(Change::Put { put, before })
 }
 
 fn decide_delete<'a>(
     transaction: &Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
+    writing: &Writing,
     key: &'a Key,
     condition: &Condition,
 ) -> Result<Change<'a>, Fault> {
-    let item_key = table.item_key(key);
+    let item_key = writing.table.item_key(key);
     let before = stored(transaction, &item_key)?;
-    check(condition, visible(table, &before, now))?;
+    check(condition, writing.visible(&before))?;
     Ok(match before {
         Some(before) => Change::Delete {
             key,
@@ -171,70 +205,65 @@ fn decide_delete<'a>(
 /// The change, and the item as it is afterwards.
 fn decide_update(
     transaction: &Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
+    writing: &Writing,
     key: &Key,
     update: &Update,
     condition: &Condition,
 ) -> Result<(Change<'static>, Item), Fault> {
-    let before = stored(transaction, &table.item_key(key))?;
-    let Some(before) = before.filter(|item| table.is_visible(item, now)) else {
+    let before = stored(transaction, &writing.table.item_key(key))?;
+    let Some(before) = before.filter(|item| writing.table.is_visible(item, writing.now)) else {
         return Err(Fault::refused(ErrorKind::NotFound, "there is no such item"));
     };
     check(condition, Some(&before))?;
-    let after = updated(table, &before, update)?;
-    let put = Put::new(table, &after)?;
+    let after = updated(&writing.table, &before, update)?;
+    let put = Put::new(&writing.table, &after)?;
     Ok((Change::Update { put, before }, after))
 }
 
 /// Writes a whole item if the condition holds of the one that is there.
 pub(crate) fn put(
     transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
+    writing: &Writing,
     put: &Put,
     condition: &Condition,
 ) -> Result<(), Fault> {
-    if condition.is_empty() && table.is_plain() {
+    if condition.is_empty() && writing.is_plain() {
         return transaction.put(&put.item_key, &put.bytes);
     }
-    decide_put(transaction, table, now, put, condition)?.apply(transaction, table)
+    decide_put(transaction, writing, put, condition)?.apply(transaction, writing)
 }
 
 /// Removes an item if the condition holds of it.
 pub(crate) fn delete(
     transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
+    writing: &Writing,
     key: &Key,
     condition: &Condition,
 ) -> Result<(), Fault> {
-    if condition.is_empty() && table.is_plain() {
-        transaction.remove(&table.item_key(key))?;
+    if condition.is_empty() && writing.is_plain() {
+        transaction.remove(&writing.table.item_key(key))?;
         return Ok(());
     }
-    decide_delete(transaction, table, now, key, condition)?.apply(transaction, table)
+    decide_delete(transaction, writing, key, condition)?.apply(transaction, writing)
 }
 
 /// Changes attributes of an item if the condition holds of it; returns the item as it then is.
 pub(crate) fn update(
     transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
+    writing: &Writing,
     key: &Key,
     update: &Update,
     condition: &Condition,
 ) -> Result<Item, Fault> {
-    let (change, after) = decide_update(transaction, table, now, key, update, condition)?;
-    change.apply(transaction, table)?;
+    let (change, after) = decide_update(transaction, writing, key, update, condition)?;
+    change.apply(transaction, writing)?;
     Ok(after)
 }
 
 /// Writes and removes items, each on its own; one result each.
 pub(crate) fn batch_write(
     transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
+    writing: &Writing,
     steps: Vec<Result<Step, Error>>,
 ) -> Result<Vec<Result<(), Error>>, Fault> {
     let mut results = Vec::with_capacity(steps.len());
@@ -242,8 +271,8 @@ pub(crate) fn batch_write(
         results.push(match step {
             Err(error) => Err(error),
             Ok(step) => {
-                let result = step.decide(transaction, table, now);
-                match result.and_then(|change| change.apply(transaction, table)) {
+                let result = step.decide(transaction, writing);
+                match result.and_then(|change| change.apply(transaction, writing)) {
                     Ok(()) => Ok(()),
                     Err(Fault::Refused(error)) => Err(error),
                     Err(fault) => return Err(fault),
@@ -257,17 +286,16 @@ pub(crate) fn batch_write(
 /// Performs all steps, which are about different items, or none.
 pub(crate) fn transact(
     transaction: &mut Transaction<'_, '_>,
-    table: &Table,
-    now: Moment,
+    writing: &Writing,
     steps: &[Step],
 ) -> Result<(), Fault> {
     let mut changes = Vec::with_capacity(steps.len());
     for (place, step) in steps.iter().enumerate() {
-        let change = step.decide(transaction, table, now);
+        let change = step.decide(transaction, writing);
         changes.push(change.map_err(|fault| in_operation(fault, place, step.verb()))?);
     }
     for change in changes {
-        change.apply(transaction, table)?;
+        change.apply(transaction, writing)?;
     }
     Ok(())
 }
@@ -339,19 +367,18 @@ impl Step {
     fn decide<'a>(
         &'a self,
         transaction: &Transaction<'_, '_>,
-        table: &Table,
-        now: Moment,
+        writing: &Writing,
     ) -> Result<Change<'a>, Fault> {
         match self {
-            Step::Put(put, condition) => decide_put(transaction, table, now, put, condition),
+            Step::Put(put, condition) => decide_put(transaction, writing, put, condition),
             Step::Update(key, update, condition) => {
-                let decided = decide_update(transaction, table, now, key, update, condition)?;
+                let decided = decide_update(transaction, writing, key, update, condition)?;
                 Ok(decided.0)
             }
-            Step::Delete(key, condition) => decide_delete(transaction, table, now, key, condition),
+            Step::Delete(key, condition) => decide_delete(transaction, writing, key, condition),
             Step::Check(key, condition) => {
-                let item = stored(transaction, &table.item_key(key))?;
-                check(condition, visible(table, &item, now))?;
+                let item = stored(transaction, &writing.table.item_key(key))?;
+                check(condition, writing.visible(&item))?;
                 Ok(Change::Nothing)
             }
         }

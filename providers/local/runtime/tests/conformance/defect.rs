@@ -11,7 +11,7 @@ use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
 use ifc_runtime::table::{
-    Condition, Consistency, Item, ItemOperation, ItemWrite, Key, Page, Query, Scan,
+    Condition, Consistency, Item, ItemOperation, ItemWrite, Key, KeyValue, Page, Query, Scan,
     TableOperations, Update,
 };
 use ifc_runtime::topic::{TopicMessage, TopicOperations};
@@ -41,6 +41,7 @@ enum Defect {
     LosesLastOfBatchWrite,
     EndsScanAfterFirstPage,
     IgnoresCursorOfScan,
+    ReplacesInTwoSteps,
     MixesTables,
     DropsAttributes,
     MakesIds,
@@ -81,6 +82,9 @@ const BROKEN: &[(Defect, &str)] = &[
     (Defect::LosesLastOfBatchWrite, "table-batch-write"),
     (Defect::EndsScanAfterFirstPage, "table-scan"),
     (Defect::IgnoresCursorOfScan, "table-scan-cursor"),
+    (Defect::ReplacesInTwoSteps, "table-change-version"),
+    (Defect::KeepsNothingOverAnOutage, "table-change-version"),
+    (Defect::KeepsNothingOverAnOutage, "table-change-durable"),
     (Defect::MixesTables, "table-apart"),
     (Defect::DropsAttributes, "queue-delivery"),
     (Defect::MakesIds, "queue-ids"),
@@ -319,6 +323,16 @@ impl TableOperations for Defective {
             _ => condition,
         };
         Box::pin(async move {
+            if self.has(Defect::ReplacesInTwoSteps)
+                && let Some(id) = item["id"].as_str()
+            {
+                let partition = KeyValue::String(id.to_owned());
+                let key = Key {
+                    partition,
+                    sort: None,
+                };
+                self.inner.delete(table, key, Condition::new()).await?;
+            }
             match self.inner.put(self.table(table), item, condition).await {
                 Err(error) if error.is_conflict() && self.has(Defect::KeepsFirstPut) => Ok(()),
                 result => result,
@@ -405,7 +419,7 @@ impl TableOperations for Defective {
                     if let ItemWrite::Put(item) = write
                         && let Some(id) = item["id"].as_str()
                     {
-                        let partition = ifc_runtime::table::KeyValue::String(id.to_owned());
+                        let partition = KeyValue::String(id.to_owned());
                         let key = Key {
                             partition,
                             sort: None,

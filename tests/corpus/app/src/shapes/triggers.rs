@@ -251,3 +251,26 @@ async fn subscribes_in_batches(alerts: Batch<Job>) -> Vec<Outcome> {
     }
     outcomes
 }
+
+//= archive.put, archive.delete
+#[on_change(FOLLOWED)]
+async fn follows_changes(change: Change<Order>) -> Result<()> {
+    match change.new {
+        Some(order) => ARCHIVE.put(&order).await?,
+        None => ARCHIVE.delete(&change.key).await?,
+    }
+    Ok(())
+}
+
+//= followed.batch_write
+#[on_change(FOLLOWED, batch = 10)]
+async fn follows_its_own_changes(changes: Batch<Change<Order>>) -> Result<()> {
+    let mut batch = FOLLOWED.batch_write();
+    for change in &*changes {
+        if change.body.kind == ifc::ChangeKind::Delete {
+            batch = batch.delete("o-none");
+        }
+    }
+    batch.await?;
+    Ok(())
+}
