@@ -306,10 +306,10 @@ async fn a_transaction_outside_the_contract_is_refused() {
     assert!(error.is_unsupported());
     assert_eq!(
         error.to_string(),
-        "transact on `readings`: operation 2 (put): E-TBL-02 readings: a transaction across \
-         partitions is not available on azure because its transactional batches are bound to one \
-         partition key; give the items the same partition key in one table, or use a workflow with \
-         compensation"
+        "transact on `readings`: operation 2 (put): E-TBL-02 readings: a transaction over several \
+         partitions or tables is not available on azure because a batch of Cosmos DB stays within \
+         one partition of one container; give the items one partition key, or make it a workflow \
+         whose steps can be undone"
     );
     let tables = READINGS.transact().with(ACCOUNTS.delete(1));
     assert!(tables.await.unwrap_err().is_unsupported());

@@ -4,9 +4,11 @@ use super::check;
 use super::expression::Condition;
 use super::item::{Item, KeyOf, SortAttribute};
 use super::operation::{Clauses, Delete, Put, Update, awaitable, environment, version_is, within};
-use ifc_manifest::Verb;
+use ifc_manifest::capability::Capability;
 use ifc_manifest::kind::table as kind;
 use ifc_manifest::size::TRANSACTION_BYTES_MAX;
+use ifc_manifest::support::Demand;
+use ifc_manifest::{Targets, Verb};
 use ifc_runtime::table::{self as runtime, Clause, Key};
 use ifc_runtime::{BoxFuture, Error, ErrorKind, Grant, Target};
 use std::collections::BTreeSet;
@@ -185,9 +187,9 @@ impl Transaction {
         for (place, added) in self.operations.into_iter().enumerate() {
             let failed = |error: Error| error.in_operation(place, added.verb);
             let (key, operation) = added.operation.map_err(failed)?;
-            let same_table = added.grant.target() == target;
-            if !same_table || keys.first().is_some_and(|k| k.partition != key.partition) {
-                return Err(failed(across_partitions(target, same_table)));
+            let same_partition = keys.first().is_none_or(|k| k.partition == key.partition);
+            if added.grant.target() != target || !same_partition {
+                return Err(failed(across_partitions(target)));
             }
             bytes += size(&operation);
             if !keys.insert(key) {
@@ -219,19 +221,15 @@ impl Transaction {
 
 awaitable!([] Transaction => (), kind::TRANSACT);
 
-/// The refusal of the contract for what only some providers have.
-fn across_partitions(target: Target<'_>, same_table: bool) -> Error {
-    let what = match same_table {
-        true => "partitions",
-        false => "tables",
+/// The refusal of what only some providers have. A transaction of one table is portable, so it is
+/// refused whatever the targets are.
+fn across_partitions(target: Target<'_>) -> Error {
+    let demand = Demand::Capability(Capability::CrossPartitionTx);
+    let finding = match demand.check(Targets::ALL) {
+        Err(unavailable) => format!("{} {}: {unavailable}", unavailable.code, target.name),
+        Ok(()) => "its items are of several partitions or tables".to_owned(),
     };
-    let message = format!(
-        "E-TBL-02 {}: a transaction across {what} is not available on azure because its \
-         transactional batches are bound to one partition key; give the items the same partition \
-         key in one table, or use a workflow with compensation",
-        target.name
-    );
-    Error::new(ErrorKind::Unsupported, message)
+    Error::new(ErrorKind::Unsupported, finding)
 }
 
 /// What an operation writes, in bytes of JSON.
