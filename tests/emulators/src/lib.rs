@@ -14,6 +14,9 @@
 //! An emulator that cannot be had (no Python, no package registry) is [`Skipped`]. One that is
 //! installed and does not start is a defect, so that it panics.
 //!
+//! A [`Proxy`] in front of an emulator makes a network of it, on which requests and answers get
+//! lost.
+//!
 //! Several tests can share one: keep it in a `static`. It also ends when the process that started
 //! it ends, in whatever way.
 
@@ -24,9 +27,11 @@ mod emulator;
 mod install;
 mod ministack;
 mod process;
+mod proxy;
 mod skipped;
 
 pub use azurite::{AZURITE_ACCOUNT, AZURITE_KEY, azurite};
 pub use emulator::Emulator;
 pub use ministack::{MiniStack, ministack};
+pub use proxy::{Fault, Proxy};
 pub use skipped::{SKIPPED_FILE, Skipped};
