@@ -8,7 +8,12 @@
 //! The suite knows no provider. Clauses tolerate what the contract tolerates (an event delivered
 //! twice, an index that is behind), so that real clouds can be held to them as well.
 //!
+//! State stores have a suite of their own, [`try_store`], and [`FaultyStore`] makes of any of them
+//! one that fails by a seed.
+//!
 //! One file per kind, named as everywhere; each begins with its list of clauses.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod harness;
 mod report;
@@ -27,9 +32,14 @@ mod secret;
 mod table;
 mod topic;
 
+mod state_store;
+
 mod clause;
 
 pub use clause::{Clause, clauses};
 pub use harness::{DeadLetter, Failure, Harness, Stage, Time};
 pub use report::{Report, Row, Verdict};
 pub use runner::{run, run_only};
+pub use state_store::{
+    FaultyStore, OpenStore, StoreClause, StoreFaults, StoreReport, store_clauses, try_store,
+};

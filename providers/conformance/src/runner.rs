@@ -72,7 +72,12 @@ async fn try_clauses(harness: Arc<dyn Harness>, clauses: Vec<Clause>) -> Report 
 
 async fn try_clause(harness: Arc<dyn Harness>, clause: Clause) -> Verdict {
     let trial = Trial::new(harness, &clause);
-    match tokio::spawn((clause.prove)(trial)).await {
+    verdict(tokio::spawn((clause.prove)(trial)).await)
+}
+
+/// What a clause's task came to.
+pub(crate) fn verdict(result: Result<(), tokio::task::JoinError>) -> Verdict {
+    match result {
         Ok(()) => Verdict::Pass,
         Err(error) if error.is_panic() => {
             let panic = error.into_panic();
