@@ -20,6 +20,8 @@ enum Role {
     Sdk,
     Engine,
     Conformance,
+    /// The stores in which the engine keeps state.
+    State,
     /// The data half of a provider.
     ProviderRuntime,
     /// The control half of a provider.
@@ -44,6 +46,7 @@ impl Role {
             ["sdk", "ifc"] => Role::Sdk,
             ["providers", "engine"] => Role::Engine,
             ["providers", "conformance"] => Role::Conformance,
+            ["providers", "state"] => Role::State,
             ["providers", _, "runtime"] => Role::ProviderRuntime,
             ["providers", _, "deploy"] => Role::ProviderDeploy,
             ["cli"] => Role::Cli,
@@ -66,6 +69,7 @@ impl Role {
             Sdk => (&[Macros, Manifest, Runtime, ProviderRuntime], &[]),
             Engine => (&[Graph, Manifest], &[Conformance]),
             Conformance => (&[Manifest, Runtime, Graph, Engine], &[]),
+            State => (&[Engine], &[Conformance, Emulators]),
             ProviderRuntime => (&[Manifest, Runtime], &[Conformance, Emulators]),
             ProviderDeploy => (
                 &[Manifest, Graph, Engine, ProviderRuntime],
@@ -79,6 +83,7 @@ impl Role {
                     Graph,
                     Analyzer,
                     Engine,
+                    State,
                     ProviderDeploy,
                     ProviderRuntime,
                 ],
@@ -96,6 +101,7 @@ impl Role {
                     Sdk,
                     Engine,
                     Conformance,
+                    State,
                     ProviderRuntime,
                     ProviderDeploy,
                     Cli,
