@@ -200,29 +200,15 @@ fn defaults() -> String {
     text
 }
 
-/// The size budgets.
+/// The size budgets that are the same everywhere.
 fn sizes() -> String {
     table_of(
         "| What | At most |\n|---|---:|\n",
         &[
-            ("body of a message", size::ASYNC_BODY_BYTES_MAX),
-            (
-                "body of a message sent with a delay",
-                size::DELAYED_BODY_BYTES_MAX,
-            ),
             ("key of an attribute", size::ATTRIBUTE_KEY_BYTES_MAX),
             ("value of an attribute", size::ATTRIBUTE_VALUE_BYTES_MAX),
             ("all attributes of a message", size::ATTRIBUTES_BYTES_MAX),
-            (
-                "HTTP body, argument and reply of a function",
-                size::SYNC_BODY_BYTES_MAX,
-            ),
             ("HTTP request line and headers", size::HTTP_HEAD_BYTES_MAX),
-            ("table item, encoded", size::ITEM_BYTES_MAX),
-            (
-                "writes of a transaction, encoded",
-                size::TRANSACTION_BYTES_MAX,
-            ),
             ("partition key", kind::table::KEY_BYTES_MAX),
             ("sort key", kind::table::SORT_KEY_BYTES_MAX),
             ("message id, fifo group", kind::queue::ID_BYTES_MAX),

@@ -1,11 +1,13 @@
 //! Function: a handler invoked directly.
 
+use crate::message::check_size;
 use crate::unit::unit_knobs;
 use ifc_manifest::Verb;
 use ifc_manifest::format::Encoder;
 use ifc_manifest::kind::function::{INVOKE, INVOKE_ASYNC};
 use ifc_manifest::kind::unit::{TIMEOUT_CALL, TIMEOUT_DEFAULT, UnitSpec};
-use ifc_manifest::size::{ASYNC_BODY_BYTES_MAX, SYNC_BODY_BYTES_MAX};
+use ifc_manifest::limit::Limit;
+use ifc_manifest::size::{QUEUE_BODY, SYNC_BODY};
 use ifc_runtime::{
     Environment, Error, ErrorKind, HandlerError, Invocation, Operation, Resource, Target, grant,
 };
@@ -83,7 +85,7 @@ pub fn invoke<R: Resource, A: Serialize, T: DeserializeOwned>(
     argument: &A,
 ) -> impl Future<Output = Result<T, Error>> + Send + use<R, A, T> {
     let target = grant::<R, InvokeOperation>().target();
-    let body = encode(argument, target, INVOKE, SYNC_BODY_BYTES_MAX);
+    let body = encode(argument, target, INVOKE, &SYNC_BODY);
     async move {
         let environment = Environment::current().map_err(|error| error.on(target, INVOKE))?;
         let reply = environment
@@ -104,7 +106,7 @@ pub fn invoke_async<R: Resource, A: Serialize>(
     argument: &A,
 ) -> impl Future<Output = Result<String, Error>> + Send + use<R, A> {
     let target = grant::<R, InvokeAsyncOperation>().target();
-    let body = encode(argument, target, INVOKE_ASYNC, ASYNC_BODY_BYTES_MAX);
+    let body = encode(argument, target, INVOKE_ASYNC, &QUEUE_BODY);
     async move {
         let environment = Environment::current().map_err(|error| error.on(target, INVOKE_ASYNC))?;
         environment
@@ -118,19 +120,13 @@ fn encode<A: Serialize>(
     argument: &A,
     target: Target<'_>,
     verb: Verb,
-    limit: usize,
+    limit: &'static Limit,
 ) -> Result<Vec<u8>, Error> {
     let body = serde_json::to_vec(argument).map_err(|error| {
         Error::new(ErrorKind::Invalid, "the argument has no JSON form")
             .on(target, verb)
             .caused_by(error)
     })?;
-    if body.len() > limit {
-        let message = format!(
-            "the argument has {} bytes, the limit is {limit}",
-            body.len()
-        );
-        return Err(Error::new(ErrorKind::TooLarge, message).on(target, verb));
-    }
+    check_size(limit, body.len()).map_err(|error| error.on(target, verb))?;
     Ok(body)
 }

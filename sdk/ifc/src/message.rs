@@ -2,8 +2,9 @@
 //! contract asks of them (sections 3 and 4.3).
 
 use ifc_manifest::kind::queue::ID_BYTES_MAX;
+use ifc_manifest::limit::Limit;
 use ifc_manifest::{name, size};
-use ifc_runtime::{Error, ErrorKind};
+use ifc_runtime::{Environment, Error, ErrorKind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -35,17 +36,17 @@ impl Envelope {
         }
     }
 
-    /// The parts, or why the contract does not allow them. `kind` is what it is sent to.
-    pub(crate) fn checked(self, fifo: bool, kind: &str) -> Result<Checked, Error> {
+    /// The parts, or why the contract does not allow them. `kind` is what it is sent to, which takes
+    /// bodies within `limit`.
+    pub(crate) fn checked(
+        self,
+        fifo: bool,
+        kind: &str,
+        limit: &'static Limit,
+    ) -> Result<Checked, Error> {
         let body = self.body?;
         let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
-        if body.len() > size::ASYNC_BODY_BYTES_MAX {
-            return Err(too_large(
-                "the body",
-                body.len(),
-                size::ASYNC_BODY_BYTES_MAX,
-            ));
-        }
+        check_size(limit, body.len())?;
         match (&self.group, fifo) {
             (None, true) => {
                 return invalid(format!("a fifo {kind} needs a group: add `.group(\"…\")`"));
@@ -78,8 +79,15 @@ impl Envelope {
     }
 }
 
+/// Refuses what has more bytes than every target takes.
+pub(crate) fn check_size(limit: &'static Limit, bytes: usize) -> Result<(), Error> {
+    limit
+        .check(bytes as u64, Environment::targets())
+        .map_err(|refused| Error::new(ErrorKind::TooLarge, refused.to_string()))
+}
+
 /// Something has more bytes than it may.
-pub(crate) fn too_large(what: &str, bytes: usize, limit: usize) -> Error {
+fn too_large(what: &str, bytes: usize, limit: usize) -> Error {
     Error::new(
         ErrorKind::TooLarge,
         format!(

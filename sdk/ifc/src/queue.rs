@@ -279,13 +279,9 @@ impl Outgoing {
             body,
             attributes,
             group,
-        } = self.envelope.checked(self.fifo, "queue")?;
-        if !self.delay.is_zero() && body.len() > size::DELAYED_BODY_BYTES_MAX {
-            return Err(message::too_large(
-                "the body of a delayed message",
-                body.len(),
-                size::DELAYED_BODY_BYTES_MAX,
-            ));
+        } = (self.envelope).checked(self.fifo, "queue", &size::QUEUE_BODY)?;
+        if !self.delay.is_zero() {
+            message::check_size(&size::DELAYED_BODY, body.len())?;
         }
         Ok(OutgoingMessage {
             id,

@@ -10,7 +10,7 @@ use ifc_manifest::format::Encoder;
 use ifc_manifest::kind::edge::{ConsumerSpec, RetrySpec};
 use ifc_manifest::kind::topic::{FilterKnobs, PUBLISH, PUBLISH_BATCH_MAX, TestKnobs, TopicSpec};
 use ifc_manifest::kind::unit::{TIMEOUT_ASYNC, TIMEOUT_DEFAULT, UnitSpec};
-use ifc_manifest::name;
+use ifc_manifest::{name, size};
 use ifc_runtime::topic::TopicMessage;
 use ifc_runtime::{
     BoxFuture, Environment, Error, ErrorKind, Grant, Invocation, Operation, Resource, grant,
@@ -185,7 +185,7 @@ impl Publication {
         let mut messages = Vec::new();
         let mut results: Vec<Option<Error>> = Vec::new();
         for publication in publications {
-            match publication.envelope.checked(publication.fifo, "topic") {
+            match (publication.envelope).checked(publication.fifo, "topic", &size::ASYNC_BODY) {
                 Ok(checked) => {
                     messages.push(outgoing(checked));
                     results.push(None);

@@ -9,6 +9,14 @@ ifc::main!(targets = ["aws"]);
 #[resource]
 static JOBS: Queue<u32> = Queue::new("jobs").lease(minutes(20)).retention(days(14));
 
+#[resource]
+static NAMES: Queue<String> = Queue::new("names");
+
+#[consumer(NAMES)]
+async fn greet(name: String) {
+    let _ = name;
+}
+
 #[consumer(JOBS, timeout = minutes(15), memory_mb = 128, max_instances = 1)]
 async fn work(job: u32) {
     let _ = job;
@@ -30,4 +38,15 @@ async fn what_the_target_lacks_is_refused_with_its_reason(_: TestCloud) {
          SQS delays a message by 15 minutes at most (aws allows 0 to 900 seconds); let a schedule \
          look for what is due, or send it again from the consumer until it is due"
     );
+}
+
+#[ifc::test]
+async fn sizes_are_those_of_the_target(cloud: TestCloud) {
+    NAMES.send(&"x".repeat(1_000_000)).await.unwrap();
+    cloud.settle().await;
+    assert!(cloud.queue(&NAMES).is_empty());
+    let error = NAMES.send(&"x".repeat(1_100_000)).await.unwrap_err();
+    assert!(error.is_too_large());
+    let reason = "because SQS takes 1 MiB with attributes";
+    assert!(error.to_string().contains(reason), "{error}");
 }

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use ifc_manifest::Trigger;
 use ifc_manifest::kind::http_api::{Cors, HttpApiSpec};
-use ifc_manifest::size::SYNC_BODY_BYTES_MAX;
+use ifc_manifest::size::SYNC_BODY;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -47,6 +47,8 @@ struct Served {
     unit: Arc<str>,
     timeout: Duration,
     access_log: bool,
+    /// Most bytes of a body, each way.
+    body_max: usize,
 }
 
 /// The router of the API called `api`: all its routes, ready to be called.
@@ -55,6 +57,7 @@ pub fn router(application: &Application, api: &str, spec: &HttpApiSpec) -> Route
         unit: api.into(),
         timeout: spec.unit.timeout,
         access_log: spec.access_log,
+        body_max: SYNC_BODY.in_force(application.targets).max as usize,
     });
     let mut router = Router::new();
     for Handler { descriptor, thunk } in &application.handlers {
@@ -92,7 +95,7 @@ fn method_filter(method: &str) -> Option<MethodFilter> {
 async fn serve(served: Arc<Served>, thunk: HttpThunk, mut request: Request) -> Response {
     // Applied here and not as a layer, which would cost every request two more allocations.
     if request.body().size_hint().upper() != Some(0) {
-        DefaultBodyLimit::max(SYNC_BODY_BYTES_MAX).apply(&mut request);
+        DefaultBodyLimit::max(served.body_max).apply(&mut request);
     }
     let trace = request
         .headers()
@@ -114,13 +117,14 @@ async fn serve(served: Arc<Served>, thunk: HttpThunk, mut request: Request) -> R
         attempt: 1,
         trace,
     };
-    let timeout = served.timeout;
+    let (timeout, body_max) = (served.timeout, served.body_max);
     invocation
         .run(async move {
-            let mut response = if declared_length(&request) > SYNC_BODY_BYTES_MAX as u64 {
-                problem(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE)
+            let mut response = if declared_length(&request) > body_max as u64 {
+                let message = format!("the request body is larger than {body_max} bytes");
+                problem(StatusCode::PAYLOAD_TOO_LARGE, &message)
             } else {
-                run(thunk, request, timeout).await
+                run(thunk, request, timeout, body_max).await
             };
             if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
                 response = error_page(response, &request_id);
@@ -142,9 +146,7 @@ async fn serve(served: Arc<Served>, thunk: HttpThunk, mut request: Request) -> R
         .await
 }
 
-const TOO_LARGE: &str = "the request body is larger than 4 MiB";
-
-async fn run(thunk: HttpThunk, request: Request, timeout: Duration) -> Response {
+async fn run(thunk: HttpThunk, request: Request, timeout: Duration, body_max: usize) -> Response {
     let run = crate::handler::catch_panic(move || thunk(request));
     let response = match tokio::time::timeout(timeout, run).await {
         Ok(Ok(response)) => response,
@@ -161,8 +163,8 @@ async fn run(thunk: HttpThunk, request: Request, timeout: Duration) -> Response 
         }
     };
     match response.body().size_hint().exact() {
-        Some(length) if length > SYNC_BODY_BYTES_MAX as u64 => hidden(format!(
-            "the response body has {length} bytes, the limit is {SYNC_BODY_BYTES_MAX}"
+        Some(length) if length > body_max as u64 => hidden(format!(
+            "the response body has {length} bytes, the limit is {body_max}"
         )),
         _ => response,
     }

@@ -98,6 +98,7 @@ pub fn limits() -> Vec<(&'static str, &'static [&'static Limit])> {
         ("table", table::LIMITS),
         ("schedule", schedule::LIMITS),
         ("secret", secret::LIMITS),
+        ("size", crate::size::LIMITS),
     ]
 }
 

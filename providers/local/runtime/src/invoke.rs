@@ -3,7 +3,7 @@
 use crate::drive::run_event;
 use crate::local::{Edge, EdgeThunk, Local};
 use crate::names::unknown;
-use ifc_manifest::size::SYNC_BODY_BYTES_MAX;
+use ifc_manifest::size::SYNC_BODY;
 use ifc_runtime::axum::body::{Body, to_bytes};
 use ifc_runtime::axum::http::{Request, header};
 use ifc_runtime::event::random_id;
@@ -115,7 +115,8 @@ impl Local {
             Err(never) => match never {},
         };
         let (head, body) = response.into_parts();
-        let body = to_bytes(body, SYNC_BODY_BYTES_MAX).await.map_err(|error| {
+        let bytes_max = SYNC_BODY.in_force(self.application().targets).max as usize;
+        let body = to_bytes(body, bytes_max).await.map_err(|error| {
             let message = format!("`{api}` replied a body that cannot be read");
             Error::new(ErrorKind::Failed, message).caused_by(error)
         })?;

@@ -9,7 +9,7 @@ use crate::table::{self, Feed, Put, Step, Table, Writing};
 use crate::{config, queue, secret};
 use ifc_manifest::kind;
 use ifc_manifest::kind::edge::Selection;
-use ifc_manifest::size::SYNC_BODY_BYTES_MAX;
+use ifc_manifest::size::SYNC_BODY;
 use ifc_manifest::{Kind, Verb};
 use ifc_runtime::config::ConfigOperations;
 use ifc_runtime::event::random_id;
@@ -352,9 +352,10 @@ impl Local {
     ) -> Result<Vec<u8>, Error> {
         let failed = |message: String| Error::new(ErrorKind::Failed, message);
         let run = handler::catch_panic(move || thunk(argument));
+        let bytes_max = SYNC_BODY.in_force(self.application.targets).max;
         match tokio::time::timeout(timeout, invocation.run(run)).await {
-            Ok(Ok(Ok(reply))) if reply.len() > SYNC_BODY_BYTES_MAX => Err(failed(format!(
-                "function `{unit}` replied {} bytes, the limit is {SYNC_BODY_BYTES_MAX}",
+            Ok(Ok(Ok(reply))) if reply.len() as u64 > bytes_max => Err(failed(format!(
+                "function `{unit}` replied {} bytes, the limit is {bytes_max}",
                 reply.len()
             ))),
             Ok(Ok(Ok(reply))) => Ok(reply),

@@ -20,7 +20,7 @@ use ifc_manifest::kind::schedule::ScheduleSpec;
 use ifc_manifest::kind::secret::{Charset, SecretSpec};
 use ifc_manifest::kind::table::TableSpec;
 use ifc_manifest::kind::topic::TopicSpec;
-use ifc_manifest::{Address, Kind, Trigger};
+use ifc_manifest::{Address, Kind, Targets, Trigger};
 use ifc_runtime::Application;
 use ifc_runtime::log::timestamp;
 use serde_json::json;
@@ -53,6 +53,7 @@ pub(crate) struct Prepared {
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) secrets: Vec<(Address, String, Generated)>,
     pub(crate) configs: Vec<(Address, String, ConfigSpec)>,
+    targets: Targets,
     catalog: Catalog,
     before: Catalog,
     /// Table, and which of its indexes; none: its expiry.
@@ -145,6 +146,7 @@ fn decide(
         schedules: Vec::new(),
         secrets: Vec::new(),
         configs: Vec::new(),
+        targets: application.targets,
         catalog: before.clone(),
         before,
         rebuild: Vec::new(),
@@ -362,6 +364,7 @@ fn table(
         number,
         spec,
         indexes,
+        targets: prepared.targets,
     });
     let rebuild = rebuild.into_iter().map(|index| (Arc::clone(&table), index));
     prepared.rebuild.extend(rebuild);

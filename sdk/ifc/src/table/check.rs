@@ -1,7 +1,8 @@
 //! What the contract asks of an item before it goes to a provider.
 
+use crate::message::check_size;
 use ifc_manifest::kind::table::{INTEGER_MAX, ItemSchema};
-use ifc_manifest::size::ITEM_BYTES_MAX;
+use ifc_manifest::size::ITEM;
 use ifc_runtime::table::Item;
 use ifc_runtime::{Error, ErrorKind};
 use serde::Serialize;
@@ -82,14 +83,7 @@ pub(super) fn bytes(value: &impl Serialize) -> usize {
 }
 
 fn size(item: &Item) -> Result<(), Error> {
-    let bytes = bytes(item);
-    if bytes <= ITEM_BYTES_MAX {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::TooLarge,
-        format!("the item has {bytes} bytes, the limit is {ITEM_BYTES_MAX}",),
-    ))
+    check_size(&ITEM, bytes(item))
 }
 
 /// Whether `attribute` is part of the table's key.

@@ -4,9 +4,10 @@ use super::check;
 use super::expression::Condition;
 use super::item::{Item, KeyOf, SortAttribute};
 use super::operation::{Clauses, Delete, Put, Update, awaitable, environment, version_is, within};
+use crate::message::check_size;
 use ifc_manifest::capability::Capability;
 use ifc_manifest::kind::table as kind;
-use ifc_manifest::size::TRANSACTION_BYTES_MAX;
+use ifc_manifest::size::TRANSACTION;
 use ifc_manifest::support::Demand;
 use ifc_manifest::{Targets, Verb};
 use ifc_runtime::table::{self as runtime, Clause, Key};
@@ -198,12 +199,7 @@ impl Transaction {
             }
             operations.push(operation);
         }
-        if bytes > TRANSACTION_BYTES_MAX {
-            let message = format!(
-                "the transaction writes {bytes} bytes, the limit is {TRANSACTION_BYTES_MAX}"
-            );
-            return Err(Error::new(ErrorKind::TooLarge, message));
-        }
+        check_size(&TRANSACTION, bytes)?;
         Ok(operations)
     }
 

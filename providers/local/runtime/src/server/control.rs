@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use ifc_manifest::size::SYNC_BODY_BYTES_MAX;
+use ifc_manifest::size::SYNC_BODY;
 use ifc_runtime::event::random_id;
 use ifc_runtime::http::problem;
 use ifc_runtime::{Error, ErrorKind, axum};
@@ -48,11 +48,13 @@ impl Control {
                            in `control.json` of the data directory";
             return problem(StatusCode::UNAUTHORIZED, message);
         }
-        let body = match to_bytes(body, SYNC_BODY_BYTES_MAX).await {
+        let bytes_max = SYNC_BODY.in_force(self.local.application().targets).max as usize;
+        let body = match to_bytes(body, bytes_max).await {
             Ok(body) => body,
             Err(_) => {
-                let message = "the body is larger than 4 MiB, or did not arrive";
-                return problem(StatusCode::PAYLOAD_TOO_LARGE, message);
+                let message =
+                    format!("the body is larger than {bytes_max} bytes, or did not arrive");
+                return problem(StatusCode::PAYLOAD_TOO_LARGE, &message);
             }
         };
         let path = parts

@@ -17,10 +17,11 @@ pub(crate) use write::{Put, Step, Writing, batch_write, delete, put, transact, u
 use crate::moment::{Moment, epoch_seconds};
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, slices};
+use ifc_manifest::Targets;
 use ifc_manifest::kind::table::{
     INTEGER_MAX, Index, KEY_BYTES_MAX, Key as KeyAttribute, SORT_KEY_BYTES_MAX, Scalar, TableSpec,
 };
-use ifc_manifest::size::ITEM_BYTES_MAX;
+use ifc_manifest::size::ITEM;
 use ifc_runtime::ErrorKind;
 use ifc_runtime::table::{Item, Key, KeyValue};
 use redb::ReadableTable as _;
@@ -35,6 +36,8 @@ pub(crate) struct Table {
     pub(crate) spec: TableSpec,
     /// The indexes' numbers, in the order of the declaration.
     pub(crate) indexes: Vec<u32>,
+    /// Whose limits its items keep.
+    pub(crate) targets: Targets,
 }
 
 impl Table {
@@ -210,17 +213,13 @@ fn parse(bytes: &[u8]) -> Result<Item, Fault> {
 ///
 /// # Errors
 /// `TooLarge`.
-pub(crate) fn encode(item: &Item) -> Result<Vec<u8>, Fault> {
+fn encode(table: &Table, item: &Item) -> Result<Vec<u8>, Fault> {
     let bytes = serde_json::to_vec(item)
         .map_err(|error| Fault::refused(ErrorKind::Invalid, error.to_string()))?;
-    if bytes.len() > ITEM_BYTES_MAX {
-        let message = format!(
-            "the item has {} bytes, the limit is {ITEM_BYTES_MAX}",
-            bytes.len()
-        );
-        return Err(Fault::refused(ErrorKind::TooLarge, message));
+    match ITEM.check(bytes.len() as u64, table.targets) {
+        Ok(()) => Ok(bytes),
+        Err(refused) => Err(Fault::refused(ErrorKind::TooLarge, refused.to_string())),
     }
-    Ok(bytes)
 }
 
 /// The item under a key.

@@ -4,6 +4,7 @@ use super::*;
 use crate::store::{Storage, Store};
 use crate::test_support::{Random, rounds};
 use ifc_manifest::kind::table::TableKnobs;
+use ifc_manifest::size::ITEM_BYTES_MAX;
 use ifc_runtime::table::{
     Clause, Comparison, Condition, ItemOperation, Page, Query, Scan, SortRange, Update,
 };
@@ -29,6 +30,7 @@ fn table() -> Arc<Table> {
         sort,
     };
     Arc::new(Table {
+        targets: Targets::ALL,
         number: 3,
         indexes: vec![4, 5],
         spec: TableSpec {
@@ -501,6 +503,7 @@ fn random_operations_agree_with_the_oracle() {
 #[test]
 fn string_sort_keys_are_ordered_by_their_bytes() {
     let stored = Stored::new(Arc::new(Table {
+        targets: Targets::ALL,
         spec: TableSpec {
             sort: Some(attribute("s", Scalar::String)),
             indexes: Vec::new(),
@@ -708,6 +711,7 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
 #[test]
 fn an_item_that_does_not_fit_a_younger_index_stays_usable() {
     let before = Stored::new(Arc::new(Table {
+        targets: Targets::ALL,
         indexes: Vec::new(),
         spec: TableSpec {
             indexes: Vec::new(),

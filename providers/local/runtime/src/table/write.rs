@@ -90,7 +90,7 @@ impl Put {
         let key = table.key_of(item)?;
         Ok(Put {
             item_key: table.item_key(&key),
-            bytes: encode(item)?,
+            bytes: encode(table, item)?,
             entries: table.entries(&key, item)?,
             key,
         })
