@@ -3,6 +3,7 @@
 //! one run, because absolute times say more about the machine than about us.
 
 pub mod package;
+pub mod raw;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
