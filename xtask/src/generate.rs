@@ -211,6 +211,20 @@ fn sizes() -> String {
             ("HTTP request line and headers", size::HTTP_HEAD_BYTES_MAX),
             ("partition key", kind::table::KEY_BYTES_MAX),
             ("sort key", kind::table::SORT_KEY_BYTES_MAX),
+            ("object", kind::bucket::OBJECT_BYTES_MAX as usize),
+            ("key of an object", kind::bucket::KEY_BYTES_MAX),
+            (
+                "content type of an object",
+                kind::bucket::CONTENT_TYPE_BYTES_MAX,
+            ),
+            (
+                "key of a metadata entry",
+                kind::bucket::METADATA_KEY_BYTES_MAX,
+            ),
+            (
+                "all metadata of an object",
+                kind::bucket::METADATA_BYTES_MAX,
+            ),
             ("message id, fifo group", kind::queue::ID_BYTES_MAX),
             ("secret", size::SECRET_BYTES_MAX),
             ("input of a schedule", size::SCHEDULE_INPUT_BYTES_MAX),

@@ -1,6 +1,7 @@
 //! The graph as plain data. Equal artifacts give equal graphs: every list has a fixed order.
 
 use ifc_manifest::kind::SpecError;
+use ifc_manifest::kind::bucket::BucketSpec;
 use ifc_manifest::kind::config::ConfigSpec;
 use ifc_manifest::kind::edge::{Edge, EdgeSpec};
 use ifc_manifest::kind::http_api::HttpApiSpec;
@@ -93,6 +94,8 @@ pub enum Spec {
     Topic(TopicSpec),
     /// Of a table.
     Table(TableSpec),
+    /// Of a bucket.
+    Bucket(BucketSpec),
     /// Of a secret.
     Secret(SecretSpec),
     /// Of a configuration value.
@@ -112,6 +115,7 @@ impl Spec {
             Kind::Queue => QueueSpec::decode(config).map(Spec::Queue),
             Kind::Topic => TopicSpec::decode(config).map(Spec::Topic),
             Kind::Table => TableSpec::decode(config).map(Spec::Table),
+            Kind::Bucket => BucketSpec::decode(config).map(Spec::Bucket),
             Kind::Secret => SecretSpec::decode(config).map(Spec::Secret),
             Kind::Config => ConfigSpec::decode(config).map(Spec::Config),
             Kind::Function | Kind::Schedule => Err(SpecError { key: "kind" }),

@@ -240,7 +240,7 @@ impl ResourceDescriptor {
             Kind::Queue => QueueSpec::decode(&self.config)?.demands(),
             Kind::Topic => TopicSpec::decode(&self.config)?.demands(),
             // Their limits are the same everywhere.
-            Kind::Table | Kind::Secret | Kind::Config => Vec::new(),
+            Kind::Table | Kind::Bucket | Kind::Secret | Kind::Config => Vec::new(),
             // They are declared by handlers.
             Kind::Function | Kind::Schedule => Vec::new(),
         })

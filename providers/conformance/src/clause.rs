@@ -67,6 +67,7 @@ pub fn clauses() -> Vec<Clause> {
         crate::queue::clauses(),
         crate::table::clauses(),
         crate::topic::clauses(),
+        crate::bucket::clauses(),
         crate::schedule::clauses(),
         crate::secret::clauses(),
         crate::config::clauses(),

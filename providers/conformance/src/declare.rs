@@ -3,6 +3,7 @@
 
 use crate::script;
 use ifc_manifest::format::Value;
+use ifc_manifest::kind::bucket::BucketKnobs;
 use ifc_manifest::kind::config::ConfigKnobs;
 use ifc_manifest::kind::edge::{ConsumerSpec, Edge, RetrySpec};
 use ifc_manifest::kind::http_api::HttpApiKnobs;
@@ -131,6 +132,11 @@ impl Declarations {
         let trigger = Trigger::Schedule(Value::written(|encoder| knobs.encode(encoder)));
         let unit = Some(UnitSpec::new(Duration::from_secs(60)));
         self.handler(name, trigger, unit, Thunk::Event(script::on_events))
+    }
+
+    pub(crate) fn bucket(self, name: &str, knobs: BucketKnobs) -> Declarations {
+        let config = Value::written(|encoder| knobs.encode(encoder));
+        self.resource(Kind::Bucket, name, config)
     }
 
     pub(crate) fn secret(self, name: &str, spec: SecretSpec) -> Declarations {

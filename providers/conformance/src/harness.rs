@@ -106,6 +106,10 @@ pub trait Stage: Send + Sync {
         api: &'a str,
         request: Request,
     ) -> BoxFuture<'a, Result<Response, Failure>>;
+
+    /// Sends a request to a URL that the provider presigned, as anyone would who was given it: with
+    /// nothing but what the request says.
+    fn fetch<'a>(&'a self, request: Request) -> BoxFuture<'a, Result<Response, Failure>>;
 }
 
 /// An event that was given up.

@@ -21,8 +21,10 @@ mod runner;
 
 mod declare;
 mod script;
+mod stream;
 mod trial;
 
+mod bucket;
 mod config;
 mod function;
 mod http_api;

@@ -41,7 +41,10 @@
 //!
 //! This crate knows nothing of plans, state or deployment.
 
+mod awaitable;
+mod bucket;
 mod config;
+mod cursor;
 mod declaration;
 mod durations;
 mod edge;
@@ -64,7 +67,12 @@ pub mod test_kit;
 #[doc(hidden)]
 pub mod __private;
 
+pub use bucket::{
+    Bucket, GetObject, HeadObject, ListObjects, Object, ObjectPage, PresignGet, PresignPut,
+    PresignedPut, PutObject,
+};
 pub use config::Config;
+pub use cursor::Cursor;
 pub use durations::{days, hours, minutes, seconds};
 pub use event::{Batch, Event};
 pub use http_api::{Cors, HttpApi};
@@ -77,6 +85,7 @@ pub use ifc_manifest::kind::secret::Charset;
 /// The contract that provider halves implement.
 pub use ifc_runtime as runtime;
 pub use ifc_runtime::axum;
+pub use ifc_runtime::bucket::{ListedObject, ObjectHead};
 pub use ifc_runtime::secret::SecretValue;
 pub use ifc_runtime::state::Provide;
 pub use ifc_runtime::{Error, ErrorKind, HandlerError, Invocation, Outcome, Resource, Result};
@@ -84,9 +93,9 @@ pub use queue::{Outgoing, Queue};
 pub use secret::Secret;
 pub use state::State;
 pub use table::{
-    Attribute, BatchGet, BatchWrite, Change, ChangeKind, ChangeVersion, Check, Condition, Cursor,
-    Delete, Get, Index, IndexAttribute, IntoAttribute, Item, ItemOperation, KeyAttribute, KeyOf,
-    NoSortKey, OwnedKeyOf, Page, Put, Query, Scan, SortAttribute, Table, Transaction, Update,
+    Attribute, BatchGet, BatchWrite, Change, ChangeKind, ChangeVersion, Check, Condition, Delete,
+    Get, Index, IndexAttribute, IntoAttribute, Item, ItemOperation, KeyAttribute, KeyOf, NoSortKey,
+    OwnedKeyOf, Page, Put, Query, Scan, SortAttribute, Table, Transaction, Update,
 };
 pub use topic::{AttributeTest, Filter, Publication, Topic, attribute};
 

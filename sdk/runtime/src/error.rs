@@ -36,7 +36,7 @@ pub enum ErrorKind {
     Unavailable,
     /// A stored value or a reply does not have the expected form.
     Malformed,
-    /// The invoked function failed.
+    /// The invoked function failed, or the source of a body that was to be stored.
     Failed,
 }
 

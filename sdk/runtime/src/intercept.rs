@@ -2,6 +2,10 @@
 //! verb: the one place where all operations are forwarded. Permissions and the test kit's faults
 //! are interceptors.
 
+use crate::bucket::{
+    BucketOperations, ByteRange, ListObjects, Object, ObjectHead, ObjectPage, PresignPut,
+    PresignedPut, PutObject,
+};
 use crate::config::ConfigOperations;
 use crate::function::FunctionOperations;
 use crate::queue::{OutgoingMessage, QueueOperations, Sent};
@@ -12,10 +16,10 @@ use crate::table::{
 };
 use crate::topic::{TopicMessage, TopicOperations};
 use crate::{BoxFuture, Error, Provider, Target, TraceContext};
-use ifc_manifest::kind::{config, function, queue, secret, table, topic};
+use ifc_manifest::kind::{bucket, config, function, queue, secret, table, topic};
 use ifc_manifest::{Kind, Verb};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What is done around each operation.
 pub trait Interceptor: Send + Sync {
@@ -175,6 +179,91 @@ impl<I: Interceptor> TableOperations for Intercepted<I> {
         let operation = self.inner.transact(target, operations);
         self.interceptor
             .around(target, Kind::Table, table::TRANSACT, operation)
+    }
+}
+
+impl<I: Interceptor> BucketOperations for Intercepted<I> {
+    fn get_object<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: String,
+        range: Option<ByteRange>,
+    ) -> BoxFuture<'a, Result<Option<Object>, Error>> {
+        let operation = self.inner.get_object(target, key, range);
+        self.interceptor
+            .around(target, Kind::Bucket, bucket::GET, operation)
+    }
+
+    fn head_object<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: String,
+    ) -> BoxFuture<'a, Result<Option<ObjectHead>, Error>> {
+        let operation = self.inner.head_object(target, key);
+        self.interceptor
+            .around(target, Kind::Bucket, bucket::HEAD, operation)
+    }
+
+    fn put_object<'a>(
+        &'a self,
+        target: Target<'a>,
+        put: PutObject,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        let operation = self.inner.put_object(target, put);
+        self.interceptor
+            .around(target, Kind::Bucket, bucket::PUT, operation)
+    }
+
+    fn delete_object<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: String,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let operation = self.inner.delete_object(target, key);
+        self.interceptor
+            .around(target, Kind::Bucket, bucket::DELETE, operation)
+    }
+
+    fn list_objects<'a>(
+        &'a self,
+        target: Target<'a>,
+        list: ListObjects,
+    ) -> BoxFuture<'a, Result<ObjectPage, Error>> {
+        let operation = self.inner.list_objects(target, list);
+        self.interceptor
+            .around(target, Kind::Bucket, bucket::LIST, operation)
+    }
+
+    fn copy_object<'a>(
+        &'a self,
+        target: Target<'a>,
+        from: String,
+        to: String,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        let operation = self.inner.copy_object(target, from, to);
+        self.interceptor
+            .around(target, Kind::Bucket, bucket::COPY, operation)
+    }
+
+    fn presign_get<'a>(
+        &'a self,
+        target: Target<'a>,
+        key: String,
+        expiry: Duration,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        let operation = self.inner.presign_get(target, key, expiry);
+        self.interceptor
+            .around(target, Kind::Bucket, bucket::PRESIGN_GET, operation)
+    }
+
+    fn presign_put<'a>(
+        &'a self,
+        target: Target<'a>,
+        presign: PresignPut,
+    ) -> BoxFuture<'a, Result<PresignedPut, Error>> {
+        let operation = self.inner.presign_put(target, presign);
+        self.interceptor
+            .around(target, Kind::Bucket, bucket::PRESIGN_PUT, operation)
     }
 }
 

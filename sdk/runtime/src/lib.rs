@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod application;
+pub mod bucket;
 pub mod change;
 pub mod config;
 pub mod environment;

@@ -40,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "axum",
             "chacha20-poly1305",
             "getrandom",
+            "http-body",
             "jiff",
             "redb",
             "serde",

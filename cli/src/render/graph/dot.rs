@@ -49,6 +49,9 @@ fn form(shape: Shape) -> &'static str {
         Shape::Table => {
             "shape=cylinder, fillcolor=\"#dcfce7\", color=\"#16a34a\", fontcolor=\"#14532d\""
         }
+        Shape::Bucket => {
+            "shape=invtrapezium, fillcolor=\"#ffedd5\", color=\"#ea580c\", fontcolor=\"#7c2d12\""
+        }
         Shape::Secret => {
             "shape=octagon, fillcolor=\"#ffe4e6\", color=\"#e11d48\", fontcolor=\"#881337\""
         }

@@ -26,6 +26,7 @@ pub(super) fn write(picture: &Picture) -> String {
            classDef unit fill:#4f46e5,stroke:#4338ca,color:#ffffff\n  \
            classDef queue fill:#ccfbf1,stroke:#0d9488,color:#134e4a\n  \
            classDef table fill:#dcfce7,stroke:#16a34a,color:#14532d\n  \
+           classDef bucket fill:#ffedd5,stroke:#ea580c,color:#7c2d12\n  \
            classDef secret fill:#ffe4e6,stroke:#e11d48,color:#881337\n  \
            classDef config fill:#f1f5f9,stroke:#64748b,color:#1e293b\n",
     );
@@ -41,6 +42,7 @@ fn form(shape: Shape) -> (&'static str, &'static str, &'static str) {
         Shape::Queue => ("[[", "]]", "queue"),
         Shape::Topic => (">", "]", "topic"),
         Shape::Table => ("[(", ")]", "table"),
+        Shape::Bucket => ("[\\", "/]", "bucket"),
         Shape::Secret => ("{{", "}}", "secret"),
         Shape::Config => ("[/", "/]", "config"),
     }

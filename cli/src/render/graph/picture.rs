@@ -38,6 +38,8 @@ pub(super) enum Shape {
     Topic,
     /// A table.
     Table,
+    /// A bucket.
+    Bucket,
     /// A secret.
     Secret,
     /// A configuration value.
@@ -165,6 +167,7 @@ fn shape(kind: Kind) -> Option<Shape> {
         Kind::Queue => Some(Shape::Queue),
         Kind::Topic => Some(Shape::Topic),
         Kind::Table => Some(Shape::Table),
+        Kind::Bucket => Some(Shape::Bucket),
         Kind::Secret => Some(Shape::Secret),
         Kind::Config => Some(Shape::Config),
         Kind::HttpApi | Kind::Function | Kind::Schedule => None,

@@ -30,6 +30,7 @@ fn colors(shape: Shape) -> Colors {
         Shape::Queue => Colors("#effdfa", "#0d9488", "#134e4a", "#3a6b67"),
         Shape::Topic => Colors("#faf5ff", "#9333ea", "#581c87", "#74449b"),
         Shape::Table => Colors("#f0fdf4", "#16a34a", "#14532d", "#3d6e4e"),
+        Shape::Bucket => Colors("#fff7ed", "#ea580c", "#7c2d12", "#95572f"),
         Shape::Secret => Colors("#fff1f2", "#e11d48", "#881337", "#9b4459"),
         Shape::Config => Colors("#f8fafc", "#64748b", "#1e293b", "#55637a"),
     }
@@ -44,6 +45,7 @@ fn insets(shape: Shape) -> (f64, f64, f64, f64) {
         Shape::Queue => (4.0, 20.0, 0.0, 0.0),
         Shape::Topic => (0.0, 16.0, 0.0, 0.0),
         Shape::Table => (0.0, 0.0, 12.0, 5.0),
+        Shape::Bucket => (10.0, 10.0, 2.0, 0.0),
         Shape::Secret => (26.0, 4.0, 0.0, 0.0),
         Shape::Config => (0.0, 12.0, 0.0, 0.0),
     }
@@ -119,7 +121,12 @@ fn item(node: &Node, picture: &Picture) -> Item {
     let column_min = match node.shape {
         Shape::Routes | Shape::Clock => 0,
         Shape::Unit => 1,
-        Shape::Queue | Shape::Topic | Shape::Table | Shape::Secret | Shape::Config => {
+        Shape::Queue
+        | Shape::Topic
+        | Shape::Table
+        | Shape::Bucket
+        | Shape::Secret
+        | Shape::Config => {
             let used = picture.edges.iter().any(|edge| edge.to == number);
             let triggers = picture.edges.iter().any(|edge| edge.from == number);
             if triggers && !used { 0 } else { 2 }
@@ -319,6 +326,19 @@ fn outline(shape: Shape, size: Size, fill: &str, border: &str, body: &mut String
                 r#"<path d="M0 {ry} A{rx} {ry} 0 0 1 {w} {ry} V{low} A{rx} {ry} 0 0 1 0 {low} Z" {paint}/><path d="M0 {ry} A{rx} {ry} 0 0 0 {w} {ry}" {thin}/>"#,
                 rx = w / 2.0,
                 low = h - ry,
+            )
+        }
+        Shape::Bucket => {
+            // Wider at its brim.
+            let slant = 10.0;
+            format!(
+                r#"<path d="M0 0 H{w} L{} {} A3 3 0 0 1 {} {h} H{} A3 3 0 0 1 {slant} {} Z" {paint}/><path d="M0.6 4 H{}" {thin}/>"#,
+                w - slant,
+                h - 3.0,
+                w - slant - 3.0,
+                slant + 3.0,
+                h - 3.0,
+                w - 0.6,
             )
         }
         Shape::Secret => {

@@ -143,6 +143,11 @@ pub(super) fn resource_details(resource: &Resource) -> Vec<String> {
             }
             details
         }
+        Spec::Bucket(bucket) => bucket
+            .expiry
+            .iter()
+            .map(|rule| format!("{}* expires after {}", rule.prefix, duration(rule.after)))
+            .collect(),
         Spec::Secret(secret) => match secret.generated {
             Some((length, _)) => vec![format!("generated, {length} characters")],
             None => Vec::new(),

@@ -86,6 +86,10 @@ enum SpecJson {
         stream: &'static str,
         retention: &'static str,
     },
+    Bucket {
+        expiry: Vec<ExpiryJson>,
+        retention: &'static str,
+    },
     Secret {
         #[serde(skip_serializing_if = "Option::is_none")]
         generated: Option<GeneratedJson>,
@@ -121,6 +125,12 @@ struct IndexJson {
     key: KeyJson,
     #[serde(skip_serializing_if = "Option::is_none")]
     sort: Option<KeyJson>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ExpiryJson {
+    prefix: String,
+    after_seconds: f64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -283,6 +293,17 @@ fn spec(spec: &Spec) -> SpecJson {
             isolated: table.knobs.isolated,
             stream: table.knobs.stream.as_str(),
             retention: table.knobs.retention.as_str(),
+        },
+        Spec::Bucket(bucket) => SpecJson::Bucket {
+            expiry: bucket
+                .expiry
+                .iter()
+                .map(|rule| ExpiryJson {
+                    prefix: rule.prefix.clone(),
+                    after_seconds: seconds(rule.after),
+                })
+                .collect(),
+            retention: bucket.retention.as_str(),
         },
         Spec::Secret(secret) => SpecJson::Secret {
             generated: secret.generated.map(|(length, charset)| GeneratedJson {

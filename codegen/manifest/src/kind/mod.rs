@@ -3,6 +3,7 @@
 //! `Kind` is deliberately exhaustive, so that a new kind makes the compiler list every table that
 //! owes it an answer.
 
+pub mod bucket;
 pub mod config;
 pub mod edge;
 pub mod function;
@@ -32,6 +33,8 @@ pub enum Kind {
     Topic,
     /// Items by key.
     Table,
+    /// Objects by key.
+    Bucket,
     /// A handler invoked by the clock.
     Schedule,
     /// A value that is never printed.
@@ -42,12 +45,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which the book presents them.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::HttpApi,
         Kind::Function,
         Kind::Queue,
         Kind::Topic,
         Kind::Table,
+        Kind::Bucket,
         Kind::Schedule,
         Kind::Secret,
         Kind::Config,
@@ -61,6 +65,7 @@ impl Kind {
             Kind::Queue => "queue",
             Kind::Topic => "topic",
             Kind::Table => "table",
+            Kind::Bucket => "bucket",
             Kind::Schedule => "schedule",
             Kind::Secret => "secret",
             Kind::Config => "config",
@@ -80,6 +85,7 @@ impl Kind {
             Kind::Queue => queue::VERBS,
             Kind::Topic => topic::VERBS,
             Kind::Table => table::VERBS,
+            Kind::Bucket => bucket::VERBS,
             Kind::Schedule => &[],
             Kind::Secret => secret::VERBS,
             Kind::Config => config::VERBS,
@@ -96,6 +102,7 @@ pub fn limits() -> Vec<(&'static str, &'static [&'static Limit])> {
         ("queue", queue::LIMITS),
         ("topic", topic::LIMITS),
         ("table", table::LIMITS),
+        ("bucket", bucket::LIMITS),
         ("schedule", schedule::LIMITS),
         ("secret", secret::LIMITS),
         ("size", crate::size::LIMITS),

@@ -27,6 +27,8 @@ pub(crate) enum Sort {
     Table,
     /// An index of a table, named `table/index`.
     Index,
+    /// A bucket.
+    Bucket,
     /// A secret.
     Secret,
     /// A configuration value.
@@ -34,13 +36,14 @@ pub(crate) enum Sort {
 }
 
 impl Sort {
-    const ALL: [(Sort, &'static str); 8] = [
+    const ALL: [(Sort, &'static str); 9] = [
         (Sort::Queue, "queue"),
         (Sort::Call, "call"),
         (Sort::Schedule, "schedule"),
         (Sort::Edge, "edge"),
         (Sort::Table, "table"),
         (Sort::Index, "index"),
+        (Sort::Bucket, "bucket"),
         (Sort::Secret, "secret"),
         (Sort::Config, "config"),
     ];

@@ -4,6 +4,7 @@
 //! event with its outcome. The live server does so as fast as it can; the test kit does so in its
 //! own order and time. Nothing here waits or starts tasks.
 
+use crate::bucket;
 use crate::local::{Edge, EdgeId, EdgeThunk, Local};
 use crate::message::Message;
 use crate::moment::{nanoseconds, to_system};
@@ -261,6 +262,20 @@ impl Local {
                 }
             }
         }
+        for (_, bucket) in self.buckets_by_name.entries() {
+            loop {
+                let bucket = Arc::clone(bucket);
+                let command = move |transaction: &mut Transaction<'_, '_>| {
+                    bucket::sweep(transaction, &bucket, now, SWEEP_LIMIT)
+                };
+                let expired = self.store.write(command).await?;
+                expired.iter().for_each(|body| self.bodies.remove(body));
+                if expired.len() < SWEEP_LIMIT {
+                    break;
+                }
+            }
+        }
+        self.sweep_bodies()?;
         for queue in &self.queues {
             let rules = queue.rules;
             let command =

@@ -273,6 +273,8 @@ async fn invoke(package: &str, settings: &Settings, unit: &str) -> Result<(), Fa
     // Standard output carries the reply.
     settings.install_log(Sink::Error);
     let local = open(package, settings)?;
+    // Where the application answers when it is started.
+    local.set_url(format!("http://localhost:{}", settings.port));
     let reply = local.invoke_unit(unit, event).await;
     local.close();
     let reply = reply.map_err(|error| Failure::new(FAILURE, error))?;
@@ -291,6 +293,7 @@ async fn serve(package: &str, settings: &Settings) -> Result<(), Failure> {
     let (stop, stopping) = watch::channel(false);
     let control = Arc::new(Control::new(Arc::clone(&local), stop.clone()));
     let port = sockets.port;
+    local.set_url(format!("http://localhost:{port}"));
     let file = ControlFile::write(&settings.data_directory, port, &control).map_err(|error| {
         let path = settings.data_directory.display();
         Failure::new(

@@ -1,5 +1,6 @@
 //! Looking into the provider and operating it by name, while an application runs.
 
+use crate::bucket::{self, Bucket};
 use crate::catalog::Sort;
 use crate::config::{self, ConfigStatus};
 use crate::local::{Local, Queue};
@@ -8,6 +9,7 @@ use crate::queue::{self, DeadLetter, Depth, Peeked};
 use crate::secret::{self, SecretStatus};
 use crate::store::Transaction;
 use crate::table;
+use ifc_runtime::bucket::{ListedObject, Object};
 use ifc_runtime::table::Item;
 use ifc_runtime::{Error, ErrorKind};
 use std::collections::HashSet;
@@ -36,6 +38,37 @@ impl Local {
     /// Names of the tables.
     pub fn tables(&self) -> Vec<String> {
         self.tables_by_name.names().map(str::to_owned).collect()
+    }
+
+    /// Names of the buckets.
+    pub fn buckets(&self) -> Vec<String> {
+        self.buckets_by_name.names().map(str::to_owned).collect()
+    }
+
+    fn bucket_by_name(&self, name: &str) -> Result<&Arc<Bucket>, Error> {
+        self.buckets_by_name.get(name).ok_or_else(|| {
+            let mut names = self.buckets_by_name.names();
+            Error::new(ErrorKind::NotFound, unknown("bucket", name, &mut names))
+        })
+    }
+
+    /// The objects of a bucket whose keys begin with `prefix`, in order.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` when the storage fails.
+    pub fn objects(&self, bucket: &str, prefix: &str) -> Result<Vec<ListedObject>, Error> {
+        let (bucket, now) = (self.bucket_by_name(bucket)?, self.now_moment());
+        self.store
+            .read(|snapshot| bucket::objects(snapshot, bucket, now, prefix))
+    }
+
+    /// An object, with its body to be read.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such bucket; `Unavailable` when the storage fails.
+    pub async fn object(&self, bucket: &str, key: &str) -> Result<Option<Object>, Error> {
+        let bucket = self.bucket_by_name(bucket)?;
+        self.read_object(bucket, key.to_owned(), None).await
     }
 
     /// How many messages a queue holds.

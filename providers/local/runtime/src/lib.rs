@@ -22,6 +22,7 @@ mod invoke;
 pub mod offline;
 pub mod report;
 
+mod bucket;
 mod catalog;
 mod config;
 pub mod cron;
@@ -34,6 +35,7 @@ mod table;
 mod message;
 mod moment;
 mod names;
+mod percent;
 mod store;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! It does nothing by itself: no task, no timer. The live server and the test kit drive it through
 //! the operations in [`drive`](crate::drive), each in its own notion of time.
 
+use crate::bucket::{self, Bodies, Bucket};
 use crate::catalog::Sort;
 use crate::moment::{self, Moment};
 use crate::names::{Named, Names};
@@ -143,6 +144,11 @@ pub struct Local {
     pub(crate) tables_by_name: Named<Arc<Table>>,
     /// The queues of those that follow a table's changes, by the table's number.
     pub(crate) followers: HashMap<u32, Vec<Rules>>,
+    pub(crate) buckets: Names<Arc<Bucket>>,
+    pub(crate) buckets_by_name: Named<Arc<Bucket>>,
+    pub(crate) bodies: Arc<Bodies>,
+    /// Where the server answers, once it does.
+    pub(crate) url: OnceLock<String>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) declared_queues: Names<usize>,
     pub(crate) sources: Sources,
@@ -184,10 +190,21 @@ impl Local {
         let sequence = Arc::new(Sequence::default());
         let now = moment::from_system(clock.now());
         let prepared = prepare::prepare(&application, &store, &sequence, now)?;
-        let key_ring = match storage {
-            Storage::Memory => KeyRing::in_memory().map_err(OpenError::Failed)?,
-            Storage::Directory { key_file, .. } => KeyRing::in_file(key_file),
+        let (key_ring, bodies) = match storage {
+            Storage::Memory => (
+                KeyRing::in_memory().map_err(OpenError::Failed)?,
+                Bodies::in_memory(),
+            ),
+            Storage::Directory {
+                path,
+                fsync,
+                key_file,
+            } => (
+                KeyRing::in_file(key_file),
+                Bodies::in_directory(path.join("objects"), fsync),
+            ),
         };
+        bucket::remove_orphans(&bodies, &store).map_err(OpenError::Failed)?;
         prepare::generate_secrets(&store, &key_ring, &prepared).map_err(OpenError::Failed)?;
 
         let queues: Vec<Queue> = prepared
@@ -205,6 +222,10 @@ impl Local {
         let mut tables_by_name = Named::new();
         for (address, table) in &prepared.tables {
             tables_by_name.insert(application.name_of(address), Arc::clone(table));
+        }
+        let mut buckets_by_name = Named::new();
+        for (_, bucket) in &prepared.buckets {
+            buckets_by_name.insert(bucket.name.clone(), Arc::clone(bucket));
         }
         let mut config_defaults = Named::new();
         for (_, name, spec) in &prepared.configs {
@@ -224,6 +245,15 @@ impl Local {
             tables_by_name,
             followers: followers(&prepared, &sources),
             sources,
+            buckets: named(
+                prepared
+                    .buckets
+                    .iter()
+                    .map(|(a, bucket)| (a, Arc::clone(bucket))),
+            ),
+            buckets_by_name,
+            bodies: Arc::new(bodies),
+            url: OnceLock::new(),
             secrets: named(
                 prepared
                     .secrets
@@ -274,6 +304,16 @@ impl Local {
     /// Now, by the clock this provider was opened with.
     pub fn now(&self) -> SystemTime {
         self.clock.now()
+    }
+
+    /// Says where the server answers: what presigned URLs begin with. The first time counts.
+    pub(crate) fn set_url(&self, url: String) {
+        let _ = self.url.set(url);
+    }
+
+    /// What presigned URLs begin with.
+    pub(crate) fn public_url(&self) -> &str {
+        self.url.get().map_or("http://localhost", String::as_str)
     }
 
     /// The routers of the application's APIs, by name.

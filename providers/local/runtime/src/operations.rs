@@ -38,7 +38,7 @@ impl Provider for Local {
 }
 
 /// Runs an operation and names it in its error.
-fn named<'a, T>(
+pub(crate) fn named<'a, T>(
     target: Target<'a>,
     verb: Verb,
     operation: impl Future<Output = Result<T, Error>> + Send + 'a,

@@ -3,6 +3,7 @@
 //! First everything is decided on a snapshot, so that a contradiction is reported before anything
 //! is written; then one transaction makes it so.
 
+use crate::bucket::Bucket;
 use crate::catalog::{self, Catalog, Sort};
 use crate::moment::{Moment, nanoseconds, to_system};
 use crate::queue::{self, Rules, Sequence};
@@ -12,6 +13,7 @@ use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, OpenError, Read, Store, Transaction, first};
 use crate::table::{self, Feed, Table, Writing};
 use ifc_manifest::kind::SpecError;
+use ifc_manifest::kind::bucket::BucketSpec;
 use ifc_manifest::kind::config::ConfigSpec;
 use ifc_manifest::kind::edge::EdgeSpec;
 use ifc_manifest::kind::edge::RetrySpec;
@@ -50,6 +52,7 @@ type Generated = Option<(u32, Charset)>;
 pub(crate) struct Prepared {
     pub(crate) queues: Vec<PreparedQueue>,
     pub(crate) tables: Vec<(Address, Arc<Table>)>,
+    pub(crate) buckets: Vec<(Address, Arc<Bucket>)>,
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) secrets: Vec<(Address, String, Generated)>,
     pub(crate) configs: Vec<(Address, String, ConfigSpec)>,
@@ -143,6 +146,7 @@ fn decide(
     let mut prepared = Prepared {
         queues: Vec::new(),
         tables: Vec::new(),
+        buckets: Vec::new(),
         schedules: Vec::new(),
         secrets: Vec::new(),
         configs: Vec::new(),
@@ -164,6 +168,13 @@ fn decide(
                 let spec =
                     TableSpec::decode(&resource.config).map_err(unreadable("table", &name))?;
                 table(&mut prepared, snapshot, address, name, spec)?;
+            }
+            Kind::Bucket => {
+                let spec =
+                    BucketSpec::decode(&resource.config).map_err(unreadable("bucket", &name))?;
+                let number = prepared.catalog.declare(Sort::Bucket, &name, json!({}));
+                let bucket = Bucket { name, number, spec };
+                prepared.buckets.push((address.clone(), Arc::new(bucket)));
             }
             Kind::Secret => {
                 let spec =

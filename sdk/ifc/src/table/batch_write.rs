@@ -2,10 +2,11 @@
 
 use super::check;
 use super::item::{self, Item, KeyOf, SortAttribute};
-use super::operation::{awaitable, environment, within};
+use super::operation::{environment, within};
+use crate::awaitable::awaitable;
 use ifc_manifest::kind::table as kind;
 use ifc_runtime::table::{ItemWrite, Key};
-use ifc_runtime::{BoxFuture, Error, ErrorKind, Grant, Target};
+use ifc_runtime::{Error, ErrorKind, Grant, Target};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 

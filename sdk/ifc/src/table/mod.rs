@@ -17,7 +17,7 @@ pub use item::{
     Index, IndexAttribute, Item, KeyAttribute, KeyOf, NoSortKey, OwnedKeyOf, SortAttribute,
     TtlAttribute, VersionAttribute,
 };
-pub use operation::{BatchGet, Cursor, Delete, Get, Page, Put, Query, Update};
+pub use operation::{BatchGet, Delete, Get, Page, Put, Query, Update};
 pub use scan::Scan;
 pub use transaction::{Check, ItemOperation, Transaction};
 

@@ -3,12 +3,13 @@
 use super::check;
 use super::expression::{Attribute, Condition, IntoAttribute};
 use super::item::{self, Item, KeyAttribute, KeyOf, SortAttribute};
+use crate::awaitable::awaitable;
+use crate::cursor::Cursor;
 use ifc_manifest::Verb;
 use ifc_manifest::kind::table as kind;
 use ifc_manifest::limit::Limit;
 use ifc_runtime::table::{self as runtime, Clause, Consistency, Key, KeyValue, SortRange};
 use ifc_runtime::{BoxFuture, Environment, Error, ErrorKind, Grant, Target};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -42,27 +43,6 @@ fn malformed(type_name: &str, error: serde_json::Error) -> Error {
 fn no_json(error: serde_json::Error) -> Error {
     Error::new(ErrorKind::Invalid, "a value has no JSON form").caused_by(error)
 }
-
-/// Implements `IntoFuture` by a method `run` that borrows nothing.
-macro_rules! awaitable {
-    ([$($generics:tt)*] $ty:ty => $output:ty, $verb:expr) => {
-        impl<$($generics)*> IntoFuture for $ty {
-            type Output = Result<$output, Error>;
-            type IntoFuture = BoxFuture<'static, Self::Output>;
-
-            fn into_future(self) -> Self::IntoFuture {
-                Box::pin(async move {
-                    let target = self.grant.target();
-                    self.run(target).await.map_err(|error| match error.resource() {
-                        Some(_) => error,
-                        None => error.on(target, $verb),
-                    })
-                })
-            }
-        }
-    };
-}
-pub(super) use awaitable;
 
 /// A read of one item. See [`Table::get`](super::Table::get).
 #[must_use = "the item is read when this is awaited"]
@@ -438,24 +418,6 @@ macro_rules! integers {
 }
 
 integers!(u8, u16, u32, u64, i8, i16, i32, i64);
-
-/// Where a page ended. Opaque; hand it to [`Query::after`] or
-/// [`Scan::after`](super::Scan::after), also from another process, within an hour.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cursor(pub(super) String);
-
-impl Cursor {
-    /// The cursor as text, for a client.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The cursor that a client sent. Whether it is one is seen when the query runs.
-    pub fn from_text(text: impl Into<String>) -> Cursor {
-        Cursor(text.into())
-    }
-}
 
 /// Some items of a query or a scan.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! Reading all items.
 
 use super::item::Item;
-use super::operation::{Cursor, LIMIT_DEFAULT, Page, awaitable, decode, environment, within};
+use super::operation::{LIMIT_DEFAULT, Page, decode, environment, within};
+use crate::awaitable::awaitable;
+use crate::cursor::Cursor;
 use ifc_manifest::kind::table as kind;
 use ifc_runtime::table::{self as runtime, Consistency};
-use ifc_runtime::{BoxFuture, Error, ErrorKind, Grant, Target};
+use ifc_runtime::{Error, ErrorKind, Grant, Target};
 use std::marker::PhantomData;
 
 /// A read of all items. See [`Table::scan`](super::Table::scan).

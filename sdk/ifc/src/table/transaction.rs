@@ -3,7 +3,8 @@
 use super::check;
 use super::expression::Condition;
 use super::item::{Item, KeyOf, SortAttribute};
-use super::operation::{Clauses, Delete, Put, Update, awaitable, environment, version_is, within};
+use super::operation::{Clauses, Delete, Put, Update, environment, version_is, within};
+use crate::awaitable::awaitable;
 use crate::message::check_size;
 use ifc_manifest::capability::Capability;
 use ifc_manifest::kind::table as kind;
@@ -11,7 +12,7 @@ use ifc_manifest::size::TRANSACTION;
 use ifc_manifest::support::Demand;
 use ifc_manifest::{Targets, Verb};
 use ifc_runtime::table::{self as runtime, Clause, Key};
-use ifc_runtime::{BoxFuture, Error, ErrorKind, Grant, Target};
+use ifc_runtime::{Error, ErrorKind, Grant, Target};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 

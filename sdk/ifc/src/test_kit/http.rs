@@ -65,8 +65,10 @@ impl TestApi {
     pub fn request(&self, method: Method, path: &str) -> TestRequest {
         TestRequest {
             inner: self.inner.clone(),
-            api: self.name.clone(),
-            router: self.router.clone(),
+            to: To::Api {
+                name: self.name.clone(),
+                router: self.router.clone(),
+            },
             method,
             path: path.to_owned(),
             headers: Vec::new(),
@@ -75,12 +77,17 @@ impl TestApi {
     }
 }
 
+/// Who answers.
+enum To {
+    Api { name: String, router: Router },
+    Bucket,
+}
+
 /// A request under construction.
 #[must_use = "the request is sent when this is awaited"]
 pub struct TestRequest {
     inner: Arc<Inner>,
-    api: String,
-    router: Router,
+    to: To,
     method: Method,
     path: String,
     headers: Vec<(String, String)>,
@@ -88,6 +95,17 @@ pub struct TestRequest {
 }
 
 impl TestRequest {
+    pub(super) fn to_presigned(cloud: &TestCloud, method: Method, url: &str) -> TestRequest {
+        TestRequest {
+            inner: cloud.inner.clone(),
+            to: To::Bucket,
+            method,
+            path: url.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
     /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> TestRequest {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -124,26 +142,31 @@ impl TestRequest {
             Ok(request) => request,
             Err(error) => panic!("{} {} is not a request: {error}", self.method, self.path),
         };
-        let response = match self.router.oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
+        // What stands in a presigned URL's query is a key to the object, not a thing to show.
+        let shown = match self.to {
+            To::Api { .. } => self.path,
+            To::Bucket => self.path.split('?').next().unwrap_or_default().to_owned(),
+        };
+        let (unit, response) = match self.to {
+            To::Api { name, router } => match router.oneshot(request).await {
+                Ok(response) => (Some(name), response),
+                Err(never) => match never {},
+            },
+            To::Bucket => (None, self.inner.local.answer_presigned(request).await),
         };
         let (parts, body) = response.into_parts();
         let body = match to_bytes(body, usize::MAX).await {
             Ok(body) => body.to_vec(),
-            Err(error) => panic!(
-                "the reply to {} {} broke off: {error}",
-                self.method, self.path
-            ),
+            Err(error) => panic!("the reply to {} {shown} broke off: {error}", self.method),
         };
         lock(&self.inner.trace).push(TraceEntry {
             time: self.inner.clock.now(),
-            unit: Some(self.api),
+            unit,
             trace_id: trace.trace_id,
             cause: None,
             event: TraceEvent::Request {
                 method: self.method.to_string(),
-                path: self.path,
+                path: shown,
                 status: parts.status.as_u16(),
             },
         });

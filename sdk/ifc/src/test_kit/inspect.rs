@@ -2,6 +2,8 @@
 
 use crate::Item;
 use ifc_local::Local;
+use ifc_runtime::axum::body::{Bytes, to_bytes};
+use ifc_runtime::bucket::ObjectHead;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -146,5 +148,36 @@ impl<T: Item> TableProbe<T> {
                 ),
             })
             .collect()
+    }
+}
+
+/// Looks into a bucket.
+pub struct BucketProbe {
+    local: Arc<Local>,
+    name: String,
+}
+
+impl BucketProbe {
+    pub(super) fn new(local: Arc<Local>, name: String) -> Self {
+        BucketProbe { local, name }
+    }
+
+    /// All keys, in order.
+    pub fn keys(&self) -> Vec<String> {
+        let objects = expect(self.local.objects(&self.name, ""), &self.name);
+        objects.into_iter().map(|object| object.key).collect()
+    }
+
+    /// The body of an object.
+    pub async fn get(&self, key: &str) -> Option<Bytes> {
+        let object = expect(self.local.object(&self.name, key).await, &self.name)?;
+        let body = to_bytes(object.body, usize::MAX).await;
+        Some(body.expect("a body in memory can be read"))
+    }
+
+    /// What is known of an object.
+    pub async fn head(&self, key: &str) -> Option<ObjectHead> {
+        let object = expect(self.local.object(&self.name, key).await, &self.name)?;
+        Some(object.head)
     }
 }

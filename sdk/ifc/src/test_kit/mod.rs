@@ -30,14 +30,15 @@ mod trace;
 
 pub use faults::Faults;
 pub use http::{TestApi, TestReply, TestRequest};
-pub use inspect::{DeadLetter, QueueProbe, TableProbe};
+pub use inspect::{BucketProbe, DeadLetter, QueueProbe, TableProbe};
 pub use trace::{Trace, TraceEntry, TraceEvent};
 
-use crate::{Config, Queue, Secret, Table};
+use crate::{Bucket, Config, PresignedPut, Queue, Secret, Table};
 use clock::VirtualClock;
 use faults::FaultPlan;
 use ifc_local::{Local, Storage};
 use ifc_manifest::Address;
+use ifc_runtime::axum::http::Method;
 use ifc_runtime::intercept::Intercepted;
 use ifc_runtime::permissions::{Enforced, UnitGrants};
 use ifc_runtime::{Application, Environment, Provider, Resource};
@@ -233,6 +234,26 @@ impl TestCloud {
     /// Looks into a table.
     pub fn table<T: crate::Item, R: Resource>(&self, _: &'static Table<T, R>) -> TableProbe<T> {
         TableProbe::new(self.inner.local.clone(), self.name_of::<R>())
+    }
+
+    /// Looks into a bucket.
+    pub fn bucket<R: Resource>(&self, _: &'static Bucket<R>) -> BucketProbe {
+        BucketProbe::new(self.inner.local.clone(), self.name_of::<R>())
+    }
+
+    /// A GET request to a presigned URL, as anyone could send it who was given it; sent when
+    /// awaited.
+    pub fn fetch(&self, url: &str) -> TestRequest {
+        TestRequest::to_presigned(self, Method::GET, url)
+    }
+
+    /// An upload as it was presigned, once it has a [`body`](TestRequest::body); sent when awaited.
+    pub fn upload(&self, presigned: &PresignedPut) -> TestRequest {
+        let request = TestRequest::to_presigned(self, Method::PUT, &presigned.url);
+        let headers = presigned.headers.iter();
+        headers.fold(request, |request, (name, value)| {
+            request.header(name, value)
+        })
     }
 
     /// Sets a secret.

@@ -5,6 +5,7 @@
 
 use super::front::CONTROL_PREFIX;
 use crate::local::Local;
+use crate::percent::{parameter, unescape};
 use crate::report;
 use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
@@ -195,34 +196,6 @@ fn ids(body: &[u8]) -> Result<Option<Vec<String>>, Error> {
     }
 }
 
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
-}
-
-/// Undoes percent-encoding. Names have few characters; the slash of a library's is the one that
-/// needs it.
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hexadecimal = after
-            .get(..2)
-            .and_then(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
-        match (first, hexadecimal) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// `control.json`: how the command line finds the running application. Removed when dropped.
 pub(crate) struct ControlFile(PathBuf);
 
@@ -264,15 +237,6 @@ impl Drop for ControlFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_and_queries_are_read() {
-        assert_eq!(unescape("shop%2Forders"), "shop/orders");
-        assert_eq!(unescape("100%"), "100%");
-        assert_eq!(unescape("%zz%41"), "%zzA");
-        assert_eq!(parameter("limit=5&dead=true", "dead"), Some("true"));
-        assert_eq!(parameter("limit=5", "dead"), None);
-    }
 
     #[test]
     fn ids_are_all_or_a_list() {

@@ -20,6 +20,9 @@ use tower::Service;
 /// Where the control endpoints are.
 pub(super) const CONTROL_PREFIX: &str = "/__ifc/";
 
+/// Where the objects of presigned URLs are.
+pub(crate) const OBJECTS_PREFIX: &str = "/__ifc/objects/";
+
 /// An API as the front door knows it.
 struct Api {
     router: Router,
@@ -69,9 +72,15 @@ impl Service<Request> for Front {
             Err(refusal) => Answer::Ready(Some(refusal)),
             // A router is a pointer; it is always ready.
             Ok(Destination::Api(api)) => Answer::Api(api.router.clone().call(request)),
+            Ok(Destination::Object) => {
+                let local = Arc::clone(&self.0.control.local);
+                Answer::Boxed(Box::pin(
+                    async move { local.answer_presigned(request).await },
+                ))
+            }
             Ok(Destination::Control) => {
                 let control = Arc::clone(&self.0.control);
-                Answer::Control(Box::pin(async move {
+                Answer::Boxed(Box::pin(async move {
                     let (parts, body) = request.into_parts();
                     control.answer(parts, body).await
                 }))
@@ -85,7 +94,7 @@ impl Service<Request> for Front {
 pub(crate) enum Answer {
     Ready(Option<Box<Response>>),
     Api(RouteFuture<Infallible>),
-    Control(BoxFuture<'static, Response>),
+    Boxed(BoxFuture<'static, Response>),
 }
 
 impl Future for Answer {
@@ -100,13 +109,14 @@ impl Future for Answer {
                 Poll::Ready(Ok(*response))
             }
             Answer::Api(future) => Pin::new(future).poll(context),
-            Answer::Control(future) => future.as_mut().poll(context).map(Ok),
+            Answer::Boxed(future) => future.as_mut().poll(context).map(Ok),
         }
     }
 }
 
 enum Destination<'a> {
     Control,
+    Object,
     Api(&'a Api),
 }
 
@@ -129,6 +139,10 @@ impl Inner {
             );
             return Err(refuse(StatusCode::MISDIRECTED_REQUEST, &message));
         };
+        // Whoever has a presigned URL may use it, from wherever.
+        if request.uri().path().starts_with(OBJECTS_PREFIX) {
+            return Ok(Destination::Object);
+        }
         let origin = request
             .headers()
             .get(header::ORIGIN)

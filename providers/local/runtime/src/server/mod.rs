@@ -9,7 +9,7 @@ mod control;
 mod front;
 
 pub(crate) use control::{Control, ControlFile};
-pub(crate) use front::Front;
+pub(crate) use front::{Front, OBJECTS_PREFIX};
 
 use crate::live::{boxed, stopped};
 use ifc_runtime::axum;

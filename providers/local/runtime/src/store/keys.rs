@@ -31,6 +31,8 @@ pub(crate) const SECRET: u8 = 9;
 pub(crate) const CONFIG: u8 = 10;
 /// How many changes of a table were told.
 pub(crate) const CHANGE: u8 = 11;
+/// Objects of buckets, by their key.
+pub(crate) const OBJECT: u8 = 12;
 
 const NUMBER: u8 = 0x10;
 const STRING: u8 = 0x20;

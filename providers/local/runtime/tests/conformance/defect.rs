@@ -1,6 +1,8 @@
 //! The suite must notice: each defect here is put into the local provider, and the clause that
 //! forbids it must fail.
 
+mod bucket;
+
 use crate::harness::LocalHarness;
 use ifc_conformance::{DeadLetter, Failure, Harness, Stage, Time, Verdict};
 use ifc_manifest::ProviderId;
@@ -52,6 +54,28 @@ enum Defect {
     MakesTopicIds,
     IgnoresTopicGroup,
     LosesLastPublished,
+    MixesBuckets,
+    FoldsCaseOfKeys,
+    IgnoresRanges,
+    ReadsSuffixFromTheStart,
+    HidesBadRanges,
+    LosesLastPart,
+    DropsMetadata,
+    IgnoresIfAbsent,
+    IgnoresIfVersion,
+    StoresBrokenStreams,
+    DeletesOnlyWhatIsThere,
+    ListsWithoutFolders,
+    IgnoresListCursor,
+    IgnoresListPrefix,
+    EndsAfterFirstListPage,
+    ListsByCharacters,
+    CopiesWithoutMetadata,
+    PresignsForTooLong,
+    PresignsForAnyType,
+    PresignsForAnyLength,
+    AdmitsUnsigned,
+    FreezesTime,
     CallsTwice,
     HidesFailure,
     LosesAsyncCalls,
@@ -95,6 +119,32 @@ const BROKEN: &[(Defect, &str)] = &[
     (Defect::MakesTopicIds, "topic-ids"),
     (Defect::IgnoresTopicGroup, "topic-fifo-blocking"),
     (Defect::LosesLastPublished, "topic-batch-result"),
+    (Defect::MixesBuckets, "bucket-apart"),
+    (Defect::FoldsCaseOfKeys, "bucket-keys"),
+    (Defect::IgnoresRanges, "bucket-ranges"),
+    (Defect::ReadsSuffixFromTheStart, "bucket-ranges"),
+    (Defect::HidesBadRanges, "bucket-range-outside"),
+    (Defect::LosesLastPart, "bucket-large"),
+    (Defect::DropsMetadata, "bucket-put-get"),
+    (Defect::IgnoresIfAbsent, "bucket-if-absent"),
+    (Defect::IgnoresIfAbsent, "bucket-one-winner"),
+    (Defect::IgnoresIfVersion, "bucket-if-version"),
+    (Defect::StoresBrokenStreams, "bucket-broken-stream"),
+    (Defect::DeletesOnlyWhatIsThere, "bucket-delete"),
+    (Defect::ListsWithoutFolders, "bucket-list-folders"),
+    (Defect::IgnoresListCursor, "bucket-list-cursor"),
+    (Defect::IgnoresListPrefix, "bucket-list-prefix"),
+    (Defect::EndsAfterFirstListPage, "bucket-list-pages"),
+    (Defect::ListsByCharacters, "bucket-list-order"),
+    (Defect::CopiesWithoutMetadata, "bucket-copy"),
+    (Defect::PresignsForTooLong, "bucket-presign-expiry"),
+    (Defect::PresignsForAnyType, "bucket-presign-type"),
+    (Defect::PresignsForAnyLength, "bucket-presign-length"),
+    (Defect::AdmitsUnsigned, "bucket-presign-tampered"),
+    (Defect::AdmitsUnsigned, "bucket-presign-method"),
+    (Defect::AdmitsUnsigned, "bucket-private"),
+    (Defect::FreezesTime, "bucket-expiry"),
+    (Defect::KeepsNothingOverAnOutage, "bucket-durable"),
     (Defect::CallsTwice, "function-fails"),
     (Defect::HidesFailure, "function-fails"),
     (Defect::LosesAsyncCalls, "function-async"),
@@ -183,6 +233,7 @@ impl Stage for DefectiveStage {
     fn advance<'a>(&'a mut self, by: Duration) -> BoxFuture<'a, Result<(), Failure>> {
         match self.defect {
             Defect::SleepsThroughTime => self.inner.outage(by),
+            Defect::FreezesTime => Box::pin(async { Ok(()) }),
             _ => self.inner.advance(by),
         }
     }
@@ -244,6 +295,16 @@ impl Stage for DefectiveStage {
         request: Request,
     ) -> BoxFuture<'a, Result<Response, Failure>> {
         self.inner.request(api, request)
+    }
+
+    fn fetch<'a>(&'a self, request: Request) -> BoxFuture<'a, Result<Response, Failure>> {
+        Box::pin(async move {
+            let response = self.inner.fetch(request).await?;
+            match self.defect {
+                Defect::AdmitsUnsigned => Ok(bucket::admitted(response)),
+                _ => Ok(response),
+            }
+        })
     }
 }
 
