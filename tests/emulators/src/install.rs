@@ -129,7 +129,7 @@ fn install(package: Package, folder: &Path) -> Result<(), String> {
             run(
                 Command::new(folder.join("bin/python"))
                     .args(["-m", "pip", "install", "--quiet", "--no-input"])
-                    .args(["--disable-pip-version-check", "--retries=2", "--timeout=20"])
+                    .args(["--disable-pip-version-check", "--retries=1", "--timeout=20"])
                     .arg(&requirement),
                 &format!("install `{requirement}`"),
             )
@@ -137,7 +137,8 @@ fn install(package: Package, folder: &Path) -> Result<(), String> {
         Package::Node { .. } => run(
             Command::new("npm")
                 .args(["install", "--no-audit", "--no-fund", "--no-progress"])
-                .args(["--ignore-scripts", "--loglevel=error", "--fetch-retries=2"])
+                .args(["--ignore-scripts", "--loglevel=error"])
+                .args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000"])
                 .arg("--prefix")
                 .arg(folder)
                 .arg(&requirement),

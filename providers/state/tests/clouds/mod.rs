@@ -1,5 +1,7 @@
 //! Emulated clouds with a bucket for state.
 
+mod google;
+
 use ifc_emulators::{AZURITE_ACCOUNT, AZURITE_KEY, Emulator, MiniStack, Skipped};
 use ifc_state::Credentials;
 use object_store::StaticCredentialProvider;
@@ -8,6 +10,7 @@ use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential};
 use object_store::client::{
     ClientOptions, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector,
 };
+use object_store::gcp::GcpCredential;
 use std::sync::Arc;
 
 const REGION: &str = "eu-south-1";
@@ -23,7 +26,7 @@ pub(crate) struct Cloud {
     pub(crate) wrong_credentials: Credentials,
     /// Below the endpoint of the emulator.
     path: &'static str,
-    _emulator: Emulator,
+    _emulator: Option<Emulator>,
 }
 
 /// S3, used by somebody who may use one bucket. The root user, whose signature MiniStack does not
@@ -38,7 +41,7 @@ pub(crate) async fn ministack() -> Result<Cloud, Skipped> {
         credentials: aws("test", "test"),
         wrong_credentials: Credentials::default(),
         path: "",
-        _emulator: emulator,
+        _emulator: Some(emulator),
     };
     let place = format!(
         "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint>\
@@ -93,22 +96,45 @@ pub(crate) async fn azurite() -> Result<Cloud, Skipped> {
         credentials: azure(AZURITE_KEY),
         wrong_credentials: azure("bm90LXRoZS1zZWNyZXQ="),
         path: "/devstoreaccount1",
-        _emulator: emulator,
+        _emulator: Some(emulator),
     };
     cloud.put("?restype=container", "", &[]).await;
     Ok(cloud)
+}
+
+/// A model of Google's service, by its documentation.
+pub(crate) async fn google() -> Cloud {
+    let bucket = "ifc-state";
+    let port = google::serve(bucket, "the-token").await;
+    let gcp = |token: &str| Credentials {
+        gcp: Some(Arc::new(StaticCredentialProvider::new(GcpCredential {
+            bearer: token.to_owned(),
+        }))),
+        ..Credentials::default()
+    };
+    Cloud {
+        name: "Google Cloud Storage (a model of ours)",
+        port,
+        endpoint: format!("http://127.0.0.1:{port}"),
+        bucket,
+        credentials: gcp("the-token"),
+        wrong_credentials: gcp("not-the-secret"),
+        path: "",
+        _emulator: None,
+    }
 }
 
 impl Cloud {
     /// A location with a prefix that is not ASCII, at the emulator or at a proxy before it.
     pub(crate) fn location(&self, endpoint: &str) -> String {
         let bucket = self.bucket;
-        match self.credentials.azure {
-            None => format!("s3://{bucket}/größe?region={REGION}&endpoint={endpoint}"),
-            Some(_) => {
-                let path = self.path;
-                format!("az://{AZURITE_ACCOUNT}/{bucket}/größe?endpoint={endpoint}{path}")
-            }
+        let path = self.path;
+        if self.credentials.azure.is_some() {
+            format!("az://{AZURITE_ACCOUNT}/{bucket}/größe?endpoint={endpoint}{path}")
+        } else if self.credentials.gcp.is_some() {
+            format!("gs://{bucket}/größe?endpoint={endpoint}")
+        } else {
+            format!("s3://{bucket}/größe?region={REGION}&endpoint={endpoint}")
         }
     }
 
@@ -133,6 +159,11 @@ impl Cloud {
             let credential = credentials.get_credential().await.unwrap();
             let authorizer = AwsAuthorizer::new(&credential, "s3", REGION);
             authorizer.try_authorize(&mut request, None).unwrap();
+        }
+        if let Some(credentials) = &self.credentials.gcp {
+            let token = &credentials.get_credential().await.unwrap().bearer;
+            let token = format!("Bearer {token}").parse().unwrap();
+            request.headers_mut().insert("authorization", token);
         }
         if let Some(credentials) = &self.credentials.azure {
             for (name, value) in headers {
