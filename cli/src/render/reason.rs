@@ -3,6 +3,7 @@
 use crate::terminal::{NAME, QUIET, paint};
 use addr2line::Loader;
 use ifc_analyzer::Reason;
+use ifc_analyzer::link::Step;
 use ifc_graph::Graph;
 use object::{Object as _, ObjectSymbol as _};
 use serde::Serialize;
@@ -66,6 +67,9 @@ struct Frame {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<String>,
+    /// How many ways to operations meet in it, when it is a constant and there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    together: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -116,29 +120,70 @@ pub(crate) fn text(reasons: &[&Reason], graph: &Graph, program: &Program) -> Str
             }
             None => line("code that runs before any handler", None),
         }
-        for frame in frames(reason, program) {
+        let frames = frames(reason, program);
+        for frame in &frames {
             if Some(&frame.name) != reason.handler.as_ref() {
-                line(&frame.name, frame.place);
+                line(&shown(frame), frame.place.clone());
             }
         }
         line(&paint(NAME, &grant), None);
+        for help in remedies(reason, &frames) {
+            text.push_str(&format!("  {} {help}\n", paint(QUIET, "help:")));
+        }
     }
     text
+}
+
+fn shown(frame: &Frame) -> String {
+    match frame.together {
+        None => frame.name.clone(),
+        Some(together) => format!(
+            "{}, of {together} functions that count together",
+            frame.name
+        ),
+    }
+}
+
+/// What makes a set narrower, for the steps that are known to make it wider than one operation.
+fn remedies(reason: &Reason, frames: &[Frame]) -> Vec<&'static str> {
+    let mut remedies = Vec::new();
+    if reason.handler.is_none() {
+        remedies.push(
+            "what runs before any handler is lent to every unit; make the value in a `Provide` \
+             that handlers take as `State<T>`",
+        );
+    }
+    if frames.iter().any(|frame| frame.together.is_some()) {
+        remedies.push(
+            "all methods of a trait object and all functions of a table count together; name the \
+             one that is meant, by its type or directly, and only it counts",
+        );
+    }
+    remedies
 }
 
 /// The user's functions on the way; what the compiler, the macros and the libraries below put
 /// between them is folded away.
 fn frames(reason: &Reason, program: &Program) -> Vec<Frame> {
     let mut frames: Vec<Frame> = Vec::new();
-    for symbol in &reason.way {
-        let Some(name) = readable(symbol) else {
-            continue;
-        };
-        if frames.last().is_none_or(|last| last.name != name) {
-            frames.push(Frame {
+    for step in &reason.way {
+        let name = step.symbol().and_then(readable);
+        let place = step.symbol().and_then(|symbol| program.place(symbol));
+        let frame = match (step, name) {
+            (Step::Symbol(_), None) => continue,
+            (Step::Symbol(_), Some(name)) => Frame {
                 name,
-                place: program.place(symbol),
-            });
+                place,
+                together: None,
+            },
+            (Step::Together { together, .. }, name) => Frame {
+                name: name.unwrap_or_else(|| "a constant without a name".to_owned()),
+                place,
+                together: Some(*together),
+            },
+        };
+        if frames.last().is_none_or(|last| last.name != frame.name) {
+            frames.push(frame);
         }
     }
     frames
@@ -152,11 +197,19 @@ fn readable(symbol: &str) -> Option<String> {
     let first = name.trim_start_matches(['<', '&', ' ']);
     let krate = first.split("::").next().unwrap_or_default();
     let generated = name.contains("::_::thunk") || name.contains("::_::<impl");
-    let mentions_user = name.contains(" as ") || name.starts_with("core::ptr::drop_in_place<");
-    match generated || (FOLDED.contains(&krate) && !mentions_user) {
+    let about_another = name.contains(" as ") || name.starts_with("core::ptr::drop_in_place<");
+    let folded = FOLDED.contains(&krate) && !(about_another && mentions_user(&name));
+    match generated || folded {
         true => None,
         false => Some(name),
     }
+}
+
+/// Whether a path of a crate that is not folded away occurs in a name.
+fn mentions_user(name: &str) -> bool {
+    name.split(|letter: char| !(letter.is_alphanumeric() || matches!(letter, '_' | ':')))
+        .filter_map(|path| path.split_once("::"))
+        .any(|(krate, _)| !krate.is_empty() && !FOLDED.contains(&krate))
 }
 
 #[cfg(test)]
@@ -178,6 +231,15 @@ mod tests {
             (
                 "_ZN3ifc5event3run28_$u7b$$u7b$closure$u7d$$u7d$17hbeaa10c66b677999E",
                 None,
+            ),
+            (
+                "_ZN115_$LT$core..panic..unwind_safe..AssertUnwindSafe$LT$F$GT$$u20$as$u20$core..ops..\
+                 function..FnOnce$LT$$LP$$RP$$GT$$GT$9call_once17h0000000000000000E",
+                None,
+            ),
+            (
+                "_ZN52_$LT$shop..Pair$u20$as$u20$core..ops..drop..Drop$GT$4drop17h0000000000000000E",
+                Some("<shop::Pair as core::ops::drop::Drop>::drop"),
             ),
             (
                 "_ZN7billing5queue4push17h0000000000000000E",

@@ -1,7 +1,7 @@
 //! Joins what was read from the link into the graph: what each unit may do, and why.
 
 use crate::artifact::Content;
-use crate::link::{Declared, Embedded, GrantUse, Permissions, embedded};
+use crate::link::{Declared, Embedded, GrantUse, Permissions, Step, embedded};
 use ifc_graph::{Binding, Graph, ResourceId, Source};
 use ifc_manifest::{Kind, Verb};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +35,8 @@ pub struct Reason {
     pub verb: Verb,
     /// The handler that leads to it; `None` for code that runs before any handler.
     pub handler: Option<String>,
-    /// Symbols on a shortest way there, as the compiler names them.
-    pub way: Vec<String>,
+    /// A shortest way there.
+    pub way: Vec<Step>,
 }
 
 /// Fills the graph's bindings from the program. Beside how that went, says what was declared in the
@@ -166,4 +166,68 @@ fn widest(graph: &Graph) -> Vec<Binding> {
         })
     };
     graph.units.iter().flat_map(of_unit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{HandlerUses, Use};
+    use ifc_graph::fixture::{Fixture, PACKAGE};
+
+    fn shop() -> Graph {
+        Fixture::new().table("orders").function("report").build().0
+    }
+
+    /// What the link of a program with one handler said.
+    fn permissions(handler: &str, grant: (&str, &str, &str)) -> Permissions {
+        let (name, kind, verb) = grant;
+        Permissions {
+            version: 2,
+            handlers: vec![HandlerUses {
+                package: PACKAGE.into(),
+                name: "report".into(),
+                path: handler.into(),
+                uses: vec![Use {
+                    grant: GrantUse {
+                        package: PACKAGE.into(),
+                        name: name.into(),
+                        kind: kind.into(),
+                        verb: verb.into(),
+                    },
+                    way: Vec::new(),
+                }],
+            }],
+            initialisation: Vec::new(),
+            notes: Vec::new(),
+            declared: Vec::new(),
+        }
+    }
+
+    fn path(graph: &Graph) -> String {
+        graph.units[0].handlers[0].path.clone()
+    }
+
+    #[test]
+    fn a_unit_gets_what_its_handlers_reach() {
+        let mut graph = shop();
+        let permissions = permissions(&path(&graph), ("orders", "table", "get"));
+        let derivation = exact(&mut graph, &permissions).unwrap();
+        let Derivation::Exact { reasons, .. } = derivation else {
+            panic!("{derivation:?}");
+        };
+        assert_eq!(reasons.len(), 1);
+        assert_eq!(graph.bindings.unwrap().len(), 1);
+    }
+
+    #[test]
+    fn permissions_of_another_build_are_not_used() {
+        let mut graph = shop();
+        let of_other = permissions("shop::other", ("orders", "table", "get"));
+        let reason = exact(&mut graph, &of_other).unwrap_err();
+        assert!(reason.contains("the link had no handler `"), "{reason}");
+        for grant in [("orders", "table", "fly"), ("orders", "balloon", "get")] {
+            let reason = exact(&mut graph, &permissions(&path(&shop()), grant)).unwrap_err();
+            assert!(reason.contains("which is not known"), "{reason}");
+        }
+    }
 }

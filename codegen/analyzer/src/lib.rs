@@ -20,7 +20,8 @@ pub use cargo::{Built, CargoError, Features, Library, Project, Selection};
 pub use grants::{Derivation, Reason};
 
 use ifc_graph::diagnostics::{
-    dropped_declaration, queue_cycle, table_scan, unreadable_record, unused_resource,
+    dropped_declaration, lent_permission, queue_cycle, table_scan, unreadable_record,
+    unused_resource,
 };
 use ifc_graph::{Diagnostic, Graph};
 use link::Declared;
@@ -69,7 +70,10 @@ pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
     diagnostics.extend(findings);
     let (derivation, declared) = grants::join(&mut graph, &program);
     diagnostics.extend(dropped(&declared, &records));
-    if let Derivation::Exact { .. } = derivation {
+    if let Derivation::Exact { reasons, .. } = &derivation {
+        let lent = reasons.iter().filter(|reason| reason.handler.is_none());
+        let lent = lent.map(|reason| (&reason.resource, reason.verb));
+        diagnostics.extend(lent_permission::find(&graph, lent));
         diagnostics.extend(unused_resource::find(&graph));
         diagnostics.extend(queue_cycle::find(&graph));
         diagnostics.extend(table_scan::find(&graph));

@@ -226,3 +226,70 @@ fn decode(data: &[u8]) -> Result<Embedded, String> {
     }
     Ok(embedded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back_and_padding_is_not_minded() {
+        let embedded = Embedded::Unavailable("the linker did the LTO".into());
+        let mut content = embedded.content().unwrap();
+        assert_eq!(decode(&content).as_ref(), Ok(&embedded));
+        content.extend([0; 5]);
+        assert_eq!(decode(&content), Ok(embedded));
+        let Ok(Embedded::Unavailable(reason)) = decode(&reserved()) else {
+            panic!("the reserved text is no content");
+        };
+        assert!(reason.contains(&fingerprint()), "{reason}");
+    }
+
+    #[test]
+    fn damage_and_other_versions_are_errors() {
+        for text in ["", "{", "{}", "\0\0", r#"{"permissions":{"version":2"#] {
+            assert!(decode(text.as_bytes()).is_err(), "{text}");
+        }
+        let newer = r#"{"permissions":{"version":3,"new":[],"handlers":"elsewhere"}}"#;
+        let error = decode(newer.as_bytes()).unwrap_err();
+        assert!(
+            error.starts_with("it is in form 3, and this command reads form 2"),
+            "{error}"
+        );
+        let grant = r#"{"package":"p","name":"n","kind":"balloon","verb":"fly"}"#;
+        let unknown = format!(
+            r#"{{"permissions":{{"version":2,"handlers":[],"notes":[],"declared":[],
+                "initialisation":[{{"grant":{grant},"way":[]}}]}}}}"#
+        );
+        let error = decode(unknown.as_bytes()).unwrap_err();
+        assert!(error.contains("unknown kind `balloon`"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_the_linker_did_not_write_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("program");
+        let target = Target {
+            format: BinaryFormat::Elf,
+            architecture: Architecture::X86_64,
+            endianness: Endianness::Little,
+            flags: elf::FileFlags(0),
+        };
+        for bytes in [
+            b"text".to_vec(),
+            Vec::new(),
+            target.object(b"something else").unwrap(),
+        ] {
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(fill(&path, &reserved(), b"content").is_err());
+            assert!(std::fs::read(&path).unwrap() == bytes);
+        }
+        std::fs::write(&path, target.object(&reserved()).unwrap()).unwrap();
+        let content = Embedded::Unavailable("because".into()).content().unwrap();
+        fill(&path, &reserved(), &content).unwrap();
+        let program = std::fs::read(&path).unwrap();
+        assert_eq!(
+            embedded(&*program),
+            Ok(Some(Embedded::Unavailable("because".into())))
+        );
+    }
+}

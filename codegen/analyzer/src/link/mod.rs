@@ -31,7 +31,7 @@ pub use declared::Declared;
 pub use embed::{Embedded, SECTION, embedded};
 pub use error::LinkError;
 pub use fingerprint::fingerprint;
-pub use permissions::{GrantUse, HandlerUses, Permissions, Use};
+pub use permissions::{GrantUse, HandlerUses, Permissions, Step, Use};
 
 use exports::Exported;
 use std::path::Path;

@@ -167,17 +167,31 @@ impl<'p, 'a> Network<'p, 'a> {
         path
     }
 
+    /// How many different nodes of `within` follow a node that was left before.
+    pub(super) fn following(&self, node: u32, within: &[bool]) -> usize {
+        let mut following: Vec<u32> = self
+            .left(node)
+            .iter()
+            .copied()
+            .filter(|target| within[*target as usize])
+            .collect();
+        following.sort_unstable();
+        following.dedup();
+        following.len()
+    }
+
+    /// The edges of a node that was left before.
+    fn left(&self, node: u32) -> &[u32] {
+        match self.rows[node as usize] {
+            (UNSEEN, _) => &[],
+            (start, count) => &self.targets[start as usize..(start + count) as usize],
+        }
+    }
+
     /// Of the nodes that a walk reached, those from which one of `ends` is reached.
     pub(super) fn leading_to(&self, ends: &[u32], reached: &[u32]) -> Vec<bool> {
         let mut starts = vec![0_u32; self.rows.len() + 1];
-        let edges = |node: u32| {
-            let (start, count) = self.rows[node as usize];
-            match start {
-                UNSEEN => &[][..],
-                start => &self.targets[start as usize..(start + count) as usize],
-            }
-        };
-        for target in reached.iter().flat_map(|node| edges(*node)) {
+        for target in reached.iter().flat_map(|node| self.left(*node)) {
             starts[*target as usize + 1] += 1;
         }
         for node in 0..self.rows.len() {
@@ -186,7 +200,7 @@ impl<'p, 'a> Network<'p, 'a> {
         let mut next = starts.clone();
         let mut sources = vec![0; starts[self.rows.len()] as usize];
         for node in reached {
-            for target in edges(*node) {
+            for target in self.left(*node) {
                 let place = &mut next[*target as usize];
                 sources[*place as usize] = *node;
                 *place += 1;

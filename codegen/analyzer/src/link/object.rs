@@ -223,6 +223,12 @@ impl<'a> Object<'a> {
         found.map_err(|error| self.fail(&error.to_string()))
     }
 
+    /// Whether a section holds instructions.
+    pub(super) fn runs(&self, index: u32) -> bool {
+        let section = self.sections.section(SectionIndex(index as usize));
+        section.is_ok_and(|section| section.sh_flags(ENDIAN).0 & elf::SHF_EXECINSTR.0 != 0)
+    }
+
     pub(super) fn section_name(&self, index: u32) -> &'a [u8] {
         let section = self.sections.section(SectionIndex(index as usize));
         let name = section.and_then(|section| self.sections.section_name(ENDIAN, section));

@@ -4,7 +4,7 @@ use ifc_manifest::{Address, Kind};
 use serde::{Deserialize, Serialize};
 
 /// Version of the embedded form.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// What every handler of a program may do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +39,35 @@ pub struct HandlerUses {
 pub struct Use {
     /// What is allowed.
     pub grant: GrantUse,
-    /// Symbols on a shortest way from the handler to the operation, as the compiler names them.
-    pub way: Vec<String>,
+    /// A shortest way from the handler to the operation.
+    pub way: Vec<Step>,
+}
+
+/// A step on the way to an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Step {
+    /// A function or constant, by its symbol, as the compiler names it.
+    Symbol(String),
+    /// A constant from which several references lead to operations: the methods of a trait object,
+    /// a table of functions, a struct of such. Whoever has it can do what any of them does.
+    Together {
+        /// How many references lead to operations.
+        together: usize,
+        /// Its symbol, if it has one of its own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        symbol: Option<String>,
+    },
+}
+
+impl Step {
+    /// Its symbol, if it has one.
+    pub fn symbol(&self) -> Option<&str> {
+        match self {
+            Step::Symbol(symbol) => Some(symbol),
+            Step::Together { symbol, .. } => symbol.as_deref(),
+        }
+    }
 }
 
 /// A verb on a resource.

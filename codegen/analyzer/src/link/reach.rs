@@ -5,7 +5,7 @@ use super::exports::Exported;
 use super::load::Program;
 use super::marks::{self, Mark};
 use super::network::Network;
-use super::permissions::{GrantUse, HandlerUses, Permissions, Use, VERSION};
+use super::permissions::{GrantUse, HandlerUses, Permissions, Step, Use, VERSION};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,7 @@ pub(super) fn permissions(
         program,
         network: Network::new(program),
         marks: FxHashMap::default(),
+        leading: Vec::new(),
     };
     let mut entries = search.network.initialisers.clone();
     for name in &program.entries {
@@ -37,10 +38,12 @@ pub(super) fn permissions(
     let reached = search.network.walk(&roots, &[], None)?;
     let mut ends = search.mark(&reached)?;
     ends.extend(&table);
-    let leading = search.network.leading_to(&ends, &reached);
+    search.leading = search.network.leading_to(&ends, &reached);
     let mut found = Vec::with_capacity(handlers.len());
     for root in handlers {
-        let order = search.network.walk(&[root.node], &[], Some(&leading))?;
+        let order = search
+            .network
+            .walk(&[root.node], &[], Some(&search.leading))?;
         if order.iter().any(|node| table.contains(node)) {
             notes.push(format!(
                 "handler `{}` can call the dispatcher, so it may do what any handler may",
@@ -74,6 +77,8 @@ struct Search<'p, 'a> {
     network: Network<'p, 'a>,
     /// The grants in each section that has some.
     marks: FxHashMap<u32, Vec<Mark>>,
+    /// The nodes that lead to a grant.
+    leading: Vec<bool>,
 }
 
 impl Search<'_, '_> {
@@ -148,12 +153,32 @@ impl Search<'_, '_> {
             .collect()
     }
 
-    /// The nodes of a path by their symbols; constants without a name of their own are left out.
-    fn way(&self, node: u32) -> Vec<String> {
+    /// The nodes of a path by their symbols; constants without a name of their own are left out,
+    /// unless several ways lead through them.
+    fn way(&self, node: u32) -> Vec<Step> {
         let path = self.network.path(node);
-        let mut names: Vec<String> = path.iter().filter_map(|node| self.label(*node)).collect();
-        names.dedup();
-        names
+        let mut steps: Vec<Step> = Vec::new();
+        for step in path.iter().filter_map(|node| self.step(*node)) {
+            // A symbol, and the section that it names.
+            let same = |last: &Step| last.symbol().is_some() && last.symbol() == step.symbol();
+            match steps.last_mut() {
+                Some(last) if same(last) => *last = step,
+                _ => steps.push(step),
+            }
+        }
+        steps
+    }
+
+    fn step(&self, node: u32) -> Option<Step> {
+        let symbol = self.label(node);
+        let constant = node < self.program.sections && {
+            let place = self.program.locate(node);
+            !place.object.runs(place.section)
+        };
+        match self.network.following(node, &self.leading) {
+            together @ 2.. if constant => Some(Step::Together { together, symbol }),
+            _ => symbol.map(Step::Symbol),
+        }
     }
 
     /// The symbol that a node stands for: its own, or the one that the name of a section carries.

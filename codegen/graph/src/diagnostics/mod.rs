@@ -7,6 +7,7 @@ use crate::{Diagnostic, Graph};
 use ifc_manifest::{ApplicationDescriptor, Descriptor, HandlerDescriptor, ResourceDescriptor};
 
 pub mod dropped_declaration;
+pub mod lent_permission;
 pub mod queue_cycle;
 pub mod table_scan;
 pub mod unlinked_crate;

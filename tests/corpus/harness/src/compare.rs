@@ -33,7 +33,9 @@ pub fn found(permissions: &Permissions) -> Found {
         uses.iter()
             .map(|found| {
                 let grant = &found.grant;
-                (format!("{}.{}", grant.name, grant.verb), found.way.clone())
+                let way = found.way.iter().filter_map(|step| step.symbol());
+                let way = way.map(str::to_owned).collect();
+                (format!("{}.{}", grant.name, grant.verb), way)
             })
             .collect()
     };
