@@ -60,6 +60,16 @@ impl StoreError {
         self
     }
 
+    /// The same error once more, with its cause as text.
+    pub(crate) fn again(&self) -> StoreError {
+        StoreError {
+            kind: self.kind.clone(),
+            location: self.location.clone(),
+            key: self.key.clone(),
+            source: self.source.as_ref().map(|source| source.to_string().into()),
+        }
+    }
+
     /// Which sort of failure.
     pub fn kind(&self) -> &StoreErrorKind {
         &self.kind

@@ -1,0 +1,330 @@
+//! One writer at a time: a lock with a lease, a heartbeat and an epoch.
+//!
+//! The lock decides who *should* write, so that two applies do not get into each other's way. That
+//! a stale holder *cannot* write is decided by the journal, see [`crate::journal`].
+//!
+//! No wall clocks are compared. Whoever waits watches the lock, and takes it over when it has not
+//! moved for a whole lease by his own clock; whoever holds it begins nothing more when his last
+//! heartbeat is nearly a lease ago by his. The lock object is never removed, so epochs only grow.
+
+use crate::clock::{Clock, Timestamp};
+use crate::store::{Object, Precondition, StateStore, StoreError, Version};
+use crate::store_access::Patience;
+use crate::wire;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Where the lock is kept.
+pub(crate) const KEY: &str = "lock";
+
+/// Who works on a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Who runs the command.
+    pub person: String,
+    /// On which machine.
+    pub host: String,
+    /// In which process of it.
+    pub process: u32,
+    /// Which command.
+    pub command: String,
+    /// Since when, by that machine's clock.
+    pub since: Timestamp,
+    /// How long the lock stays theirs without a sign of life.
+    pub lease: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LockContents {
+    pub(crate) epoch: u64,
+    /// Grows with every heartbeat.
+    pub(crate) beat: u64,
+    /// Tells our own writes when an answer is lost.
+    pub(crate) token: String,
+    pub(crate) holder: Option<Holder>,
+}
+
+/// Whether a holder is known to be gone, such as a process of this machine that has ended.
+pub type PresumeDead<'a> = &'a (dyn Fn(&Holder) -> bool + Send + Sync);
+
+/// How to wait for a lock.
+pub(crate) struct Waiting<'a> {
+    pub(crate) longest: Duration,
+    pub(crate) presume_dead: PresumeDead<'a>,
+    pub(crate) on_wait: &'a (dyn Fn(&Holder) + Send + Sync),
+}
+
+/// Why the lock is not ours.
+#[derive(Debug)]
+pub(crate) enum LockFailure {
+    Held(Box<Holder>),
+    Newer(wire::WireError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for LockFailure {
+    fn from(error: StoreError) -> LockFailure {
+        LockFailure::Store(error)
+    }
+}
+
+/// A lock that is ours.
+pub(crate) struct Lease<'a> {
+    store: &'a dyn StateStore,
+    clock: &'a dyn Clock,
+    lease: Duration,
+    pub(crate) epoch: u64,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    contents: LockContents,
+    version: Version,
+    /// Until when nobody else takes it, by our clock.
+    valid_until: Duration,
+    lost: bool,
+}
+
+/// What the lock object says.
+pub(crate) async fn look(
+    store: &dyn StateStore,
+    clock: &dyn Clock,
+) -> Result<Option<(Option<LockContents>, Version)>, LockFailure> {
+    let mut patience = Patience::new(clock);
+    let object = loop {
+        match store.get(KEY).await {
+            Ok(object) => break object,
+            Err(error) => patience.bear(error).await?,
+        }
+    };
+    let Some(Object { bytes, version }) = object else {
+        return Ok(None);
+    };
+    match wire::lock_from_bytes(&bytes) {
+        Ok(contents) => Ok(Some((Some(contents), version))),
+        Err(error) if error.is_newer() => Err(LockFailure::Newer(error)),
+        // A damaged lock is somebody's, we cannot tell whose.
+        Err(_) => Ok(Some((None, version))),
+    }
+}
+
+impl<'a> Lease<'a> {
+    /// Takes the lock, waiting for its holder to release it or to fall silent. The epoch will be
+    /// above `epoch_floor`.
+    pub(crate) async fn acquire(
+        store: &'a dyn StateStore,
+        clock: &'a dyn Clock,
+        holder: Holder,
+        token: String,
+        epoch_floor: u64,
+        waiting: &Waiting<'_>,
+    ) -> Result<Lease<'a>, LockFailure> {
+        let begun = clock.now();
+        let mut watched: Option<(Version, Duration)> = None;
+        loop {
+            let found = look(store, clock).await?;
+            let (precondition, epoch) = match &found {
+                None => (Precondition::Absent, epoch_floor),
+                Some((contents, version)) => {
+                    let epoch = contents.as_ref().map_or(0, |contents| contents.epoch);
+                    (
+                        Precondition::Matches(version.clone()),
+                        epoch.max(epoch_floor),
+                    )
+                }
+            };
+            let current = found
+                .as_ref()
+                .map(|(contents, version)| (contents, version));
+            if let Some((contents, version)) = current
+                && let Some(rival) = rival(contents.as_ref(), &holder)
+                && !(waiting.presume_dead)(&rival)
+            {
+                let now = clock.now();
+                let since = match &watched {
+                    Some((seen, since)) if seen == version => *since,
+                    _ => now,
+                };
+                watched = Some((version.clone(), since));
+                let silent = now - since;
+                if silent < rival.lease {
+                    if now - begun >= waiting.longest {
+                        return Err(LockFailure::Held(Box::new(rival)));
+                    }
+                    (waiting.on_wait)(&rival);
+                    clock
+                        .sleep((rival.lease - silent).min(Duration::from_secs(1)))
+                        .await;
+                    continue;
+                }
+            }
+            let contents = LockContents {
+                epoch: epoch + 1,
+                beat: 0,
+                token: token.clone(),
+                holder: Some(holder.clone()),
+            };
+            let lease = holder.lease;
+            if let Some((version, sent)) = write(store, clock, &contents, &precondition).await? {
+                return Ok(Lease {
+                    store,
+                    clock,
+                    lease,
+                    epoch: contents.epoch,
+                    held: Mutex::new(Held {
+                        contents,
+                        version,
+                        valid_until: sent + lease,
+                        lost: false,
+                    }),
+                });
+            }
+        }
+    }
+
+    /// Whether something may be begun: the lock is ours, and will be for some time.
+    pub(crate) fn is_valid(&self) -> bool {
+        let held = self.lock();
+        !held.lost && self.clock.now() + self.lease / 4 < held.valid_until
+    }
+
+    /// Renews the lease for ever. Ends only when the lock is lost.
+    pub(crate) async fn heartbeat(&self) {
+        loop {
+            self.clock.sleep(self.lease / 4).await;
+            if !self.renew().await {
+                return;
+            }
+        }
+    }
+
+    async fn renew(&self) -> bool {
+        let (contents, version) = {
+            let held = self.lock();
+            let mut contents = held.contents.clone();
+            contents.beat += 1;
+            (contents, held.version.clone())
+        };
+        let precondition = Precondition::Matches(version);
+        match write(self.store, self.clock, &contents, &precondition).await {
+            Ok(Some((version, sent))) => {
+                let mut held = self.lock();
+                held.contents = contents;
+                held.version = version;
+                held.valid_until = sent + self.lease;
+                true
+            }
+            Ok(None) => {
+                self.lock().lost = true;
+                false
+            }
+            // The lease runs out by itself, unless a later beat succeeds.
+            Err(_) => true,
+        }
+    }
+
+    /// Whether the lock is still ours, by asking the store.
+    pub(crate) async fn confirm(&self) -> Result<bool, LockFailure> {
+        let found = look(self.store, self.clock).await?;
+        let contents = found.and_then(|(contents, _)| contents);
+        let ours = contents.is_some_and(|contents| {
+            contents.epoch == self.epoch && contents.token == self.lock().contents.token
+        });
+        if !ours {
+            self.lock().lost = true;
+        }
+        Ok(ours)
+    }
+
+    /// Gives the lock back. When the store does not take it, it falls to the next after a lease.
+    pub(crate) async fn release(&self) {
+        let (mut contents, version) = {
+            let held = self.lock();
+            if held.lost {
+                return;
+            }
+            (held.contents.clone(), held.version.clone())
+        };
+        contents.holder = None;
+        contents.beat += 1;
+        let precondition = Precondition::Matches(version);
+        let _ = write(self.store, self.clock, &contents, &precondition).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who stands in our way.
+fn rival(contents: Option<&LockContents>, own: &Holder) -> Option<Holder> {
+    match contents {
+        Some(contents) => contents.holder.clone(),
+        None => Some(Holder {
+            person: "somebody".to_owned(),
+            host: "unknown".to_owned(),
+            process: 0,
+            command: "unknown: the lock is damaged".to_owned(),
+            since: Timestamp(0),
+            lease: own.lease,
+        }),
+    }
+}
+
+/// Writes the lock. The version and when the write was sent, or `None` when somebody else was
+/// faster.
+async fn write(
+    store: &dyn StateStore,
+    clock: &dyn Clock,
+    contents: &LockContents,
+    precondition: &Precondition,
+) -> Result<Option<(Version, Duration)>, StoreError> {
+    let bytes = wire::lock_to_bytes(contents);
+    let mut patience = Patience::new(clock);
+    loop {
+        let sent = clock.now();
+        match store.put(KEY, &bytes, precondition).await {
+            Ok(version) => return Ok(Some((version, sent))),
+            Err(error) if error.is_conflict() => {
+                // An earlier attempt of ours may have been the one.
+                let mut reading = Patience::new(clock);
+                loop {
+                    match store.get(KEY).await {
+                        Ok(Some(object)) if object.bytes == bytes => {
+                            return Ok(Some((object.version, sent)));
+                        }
+                        Ok(_) => return Ok(None),
+                        Err(error) => reading.bear(error).await?,
+                    }
+                }
+            }
+            Err(error) => patience.bear(error).await?,
+        }
+    }
+}
+
+/// Takes the lock away from whoever has it. The epoch grows, so that they find out.
+pub(crate) async fn break_lock(
+    store: &dyn StateStore,
+    clock: &dyn Clock,
+    token: &str,
+) -> Result<(), LockFailure> {
+    loop {
+        let Some((contents, version)) = look(store, clock).await? else {
+            return Ok(());
+        };
+        let contents = LockContents {
+            epoch: contents.map_or(0, |contents| contents.epoch) + 1,
+            beat: 0,
+            token: token.to_owned(),
+            holder: None,
+        };
+        let precondition = Precondition::Matches(version);
+        if write(store, clock, &contents, &precondition)
+            .await?
+            .is_some()
+        {
+            return Ok(());
+        }
+    }
+}

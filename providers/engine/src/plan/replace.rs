@@ -1,0 +1,85 @@
+//! A new part in the place of an old one: whether it may be, and which comes first.
+
+use super::compute::{Planner, change_of, order_of, planned};
+use super::consent::covers;
+use super::{Action, Change, Consent, PropertyChange};
+use crate::model::{ChangeClass, Part};
+use crate::state::PartRecord;
+
+impl<'a> Planner<'a> {
+    /// Replaces what `from` is by `part`, or says why not.
+    pub(super) fn replace(
+        &mut self,
+        part: &'a Part,
+        from: PartRecord,
+        leftover: bool,
+        properties: Vec<PropertyChange>,
+    ) {
+        let kept = from.lifecycle.is_kept() || part.lifecycle.is_kept();
+        let refused = properties
+            .iter()
+            .any(|change| change.class == ChangeClass::Refuse);
+        let causes: Vec<String> = properties
+            .iter()
+            .filter(|change| change.class != ChangeClass::InPlace)
+            .map(|change| format!("`{}`", change.path))
+            .collect();
+        let causes = causes.join(", ");
+        let consents = &self.options.consents;
+        if (kept || refused) && !covers(&consents.replace, &part.address) {
+            let why = match kept {
+                true => "its data would not be in the new one",
+                false => "that is never done silently",
+            };
+            let message = format!(
+                "{} would have to be replaced to change {causes}, and {why}",
+                part.label
+            );
+            self.refuse(
+                &part.address,
+                message,
+                Some(Consent::Replace(part.address.clone())),
+            );
+            return;
+        }
+        let same_type = from.part_type == part.part_type;
+        // With one name for both, the old has to go first; so has whatever hangs on such a part and
+        // is replaced together with it.
+        let one_name = same_type && !part.naming.varies();
+        let needs_deleted = part.dependencies();
+        let dragged = needs_deleted
+            .iter()
+            .any(|address| self.delete_first.contains(address));
+        let may_delete = !kept || covers(&consents.delete, &part.address);
+        if one_name && !may_delete {
+            let message = format!(
+                "{} would have to be deleted before it is made anew, because its name \
+                 `{}` cannot vary",
+                part.label, from.physical_name
+            );
+            let consent = Consent::Delete(part.address.clone());
+            self.refuse(&part.address, message, Some(consent));
+            return;
+        }
+        let delete_first = one_name || (dragged && may_delete && same_type);
+        let order = order_of(!may_delete, delete_first);
+        if delete_first {
+            self.delete_first.insert(part.address.clone());
+        }
+        let generation = match same_type {
+            true => from.generation + u32::from(part.naming.varies()),
+            false => 0,
+        };
+        self.changes.push(Change {
+            properties,
+            from: Some(from),
+            leftover,
+            to: Some(planned(part, generation)),
+            ..change_of(
+                part,
+                Action::Replace(order),
+                format!("{causes} cannot be changed in place"),
+            )
+        });
+    }
+}
