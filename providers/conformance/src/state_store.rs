@@ -67,7 +67,11 @@ pub fn store_clauses() -> Vec<StoreClause> {
 /// A clause that panics has failed; the panic's message is its finding. Races are real ones only
 /// on a runtime with several threads.
 pub async fn try_store(store: &str, open: OpenStore) -> StoreReport {
-    let trials: Vec<_> = store_clauses()
+    try_clauses(store, open, store_clauses()).await
+}
+
+async fn try_clauses(store: &str, open: OpenStore, clauses: Vec<StoreClause>) -> StoreReport {
+    let trials: Vec<_> = clauses
         .into_iter()
         .map(|clause| {
             let root = Root {

@@ -348,29 +348,37 @@ impl<'a> Options<'a> {
         let Some(endpoint) = self.take("endpoint") else {
             return Ok(None);
         };
-        let endpoint = endpoint.strip_suffix('/').unwrap_or(endpoint);
-        let address: http::Uri = endpoint
-            .parse()
-            .map_err(|error| wrong(format!("`{endpoint}` in `{text}` is no address: {error}")))?;
-        let host = address.host().unwrap_or_default();
-        if address
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'))
-        {
+        if endpoint.contains('@') {
             return Err(wrong(
                 "an endpoint has no user name or password: credentials are not part of a location",
             ));
         }
-        match address.scheme_str() {
-            Some("https") => Ok(Some(endpoint.to_owned())),
-            Some("http") if is_loopback(host) => Ok(Some(endpoint.to_owned())),
-            Some("http") => Err(wrong(format!(
+        let endpoint = endpoint.strip_suffix('/').unwrap_or(endpoint);
+        let no_address = || {
+            wrong(format!(
+                "`{endpoint}` in `{text}` is no address such as `https://example.com:9000/path`"
+            ))
+        };
+        let address: http::Uri = endpoint.parse().map_err(|_| no_address())?;
+        let (Some(scheme), Some(host)) = (address.scheme_str(), address.host()) else {
+            return Err(no_address());
+        };
+        // What the library understands otherwise than it was written is refused.
+        let port = address
+            .port_u16()
+            .map_or(String::new(), |port| format!(":{port}"));
+        let path = address.path().trim_end_matches('/');
+        if endpoint != format!("{scheme}://{host}{port}{path}") || path.contains("//") {
+            return Err(no_address());
+        }
+        match scheme {
+            "https" => Ok(Some(endpoint.to_owned())),
+            "http" if is_loopback(host) => Ok(Some(endpoint.to_owned())),
+            "http" => Err(wrong(format!(
                 "`{endpoint}` would send credentials unencrypted: use `https`, or a server on this \
                  machine"
             ))),
-            _ => Err(wrong(format!(
-                "`{endpoint}` in `{text}` is no address: it begins with `https://`"
-            ))),
+            _ => Err(no_address()),
         }
     }
 }
@@ -475,7 +483,10 @@ mod tests {
                 "s3://state?endpoint=https://me:secret@example.com",
                 "no user name or password",
             ),
-            ("s3://state?endpoint=example.com", "begins with `https://`"),
+            (
+                "s3://state?endpoint=example.com",
+                "is no address such as `https://example.com",
+            ),
             ("s3://state?endpoint=https://a b", "is no address"),
             (
                 "gs://state?region=x",
@@ -500,6 +511,57 @@ mod tests {
                 .to_string()
                 .contains("512 bytes")
         );
+    }
+
+    #[test]
+    fn whatever_is_written_is_refused_or_written_again() {
+        const PIECES: &[&str] = &[
+            "s3",
+            "gs",
+            "az",
+            "://",
+            "/",
+            "?",
+            "&",
+            "=",
+            "region",
+            "endpoint",
+            "http://",
+            "https://",
+            "127.0.0.1",
+            "[::1]",
+            ":80",
+            "bucket",
+            "account",
+            "ü",
+            "%",
+            "..",
+            " ",
+            "\u{0}",
+            "@",
+            "a",
+        ];
+        const BEGINNINGS: &[&str] = &[
+            "",
+            "s3://bucket",
+            "gs://bucket/a",
+            "az://account/bucket",
+            "s3://bucket?endpoint=http",
+        ];
+        let mut random = fastrand::Rng::with_seed(11);
+        let mut understood = 0;
+        for _ in 0..100_000 {
+            let mut text = BEGINNINGS[random.usize(..BEGINNINGS.len())].to_owned();
+            for _ in 0..random.usize(0..10) {
+                text.push_str(PIECES[random.usize(..PIECES.len())]);
+            }
+            if let Ok(location) = text.parse::<Location>() {
+                understood += usize::from(!matches!(location, Location::Folder(_)));
+                let again = location.to_string().parse::<Location>();
+                assert_eq!(again.as_ref(), Ok(&location), "{text:?}");
+            }
+        }
+        assert!(understood > 1_000, "{understood}");
     }
 
     #[test]

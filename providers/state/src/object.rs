@@ -18,10 +18,11 @@ use object_store::gcp::GcpCredentialProvider;
 use object_store::path::Path;
 use object_store::{PutMode, PutOptions, PutPayload};
 use std::error::Error;
+use std::fmt;
 
 /// Who we are to a cloud. Where nothing is given, the ordinary places are asked: environment
 /// variables, the files that the clouds' own tools write, the identity of the machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Credentials {
     /// For `s3://`.
     pub aws: Option<AwsCredentialProvider>,
@@ -29,6 +30,18 @@ pub struct Credentials {
     pub gcp: Option<GcpCredentialProvider>,
     /// For `az://`.
     pub azure: Option<AzureCredentialProvider>,
+}
+
+impl fmt::Debug for Credentials {
+    /// Which are given, never what they are.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Credentials")
+            .field("aws", &self.aws.is_some())
+            .field("gcp", &self.gcp.is_some())
+            .field("azure", &self.azure.is_some())
+            .finish()
+    }
 }
 
 /// Objects below a prefix of a bucket or container.

@@ -224,12 +224,11 @@ async fn every_defect_is_noticed() {
                 defect,
             })
         });
-        let report = try_store("defective", open).await;
-        let failed = report.failed();
-        assert!(
-            failed.contains(&expected),
-            "{defect:?}: {failed:?}\n{report}"
-        );
+        let clause = store_clauses().into_iter().find(|it| it.id == expected);
+        let report = try_clauses("defective", open, vec![clause.unwrap()]).await;
+        assert_eq!(report.failed(), [expected], "{defect:?} is not noticed");
+        let message = report.to_string();
+        assert!(message.contains(&format!("FAIL   {expected}")), "{message}");
     }
 }
 
