@@ -94,7 +94,8 @@ routes! {
 /// Its first parameter is the argument (any `DeserializeOwned` type), further ones may be
 /// `State<T>`. It returns `Result<T, E>` with a serializable `T`. Call it from other handlers as
 /// `name::invoke(&argument).await?`, or `name::invoke_async(&argument).await?` to have it run
-/// later. Knobs: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+/// later. Knobs: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`,
+/// `arch`.
 #[proc_macro_attribute]
 pub fn function(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(arguments, item, handler::function)
@@ -105,7 +106,8 @@ pub fn function(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Its first parameter is the message type, `Event<T>` for the message with its metadata, or
 /// `Batch<T>`; further ones may be `State<T>`. It returns `()`, `Result<(), E>`, an `Outcome`, or
 /// for a batch a `Vec<Outcome>`. Knobs: `batch`, `max_wait`, `max_concurrency`, and those of a
-/// unit: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+/// unit: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`,
+/// `arch`.
 #[proc_macro_attribute]
 pub fn consumer(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(arguments, item, |arguments, item| {
@@ -119,7 +121,8 @@ pub fn consumer(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Its parameters and what it returns are those of a `#[consumer]`. A topic may have any number of
 /// subscribers, each with a queue of its own. Knobs: `filter`, `max_attempts`,
 /// `backoff = (min, max)`, `batch`, `max_wait`, `max_concurrency`, and those of a unit: `name`,
-/// `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+/// `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`,
+/// `arch`.
 #[proc_macro_attribute]
 pub fn subscriber(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(arguments, item, |arguments, item| {
@@ -134,7 +137,8 @@ pub fn subscriber(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// that of a `#[consumer]`. Changes come at least once and in no order. A table may have any number
 /// of such handlers, each with a queue of its own. Knobs: `max_attempts`, `backoff = (min, max)`,
 /// `batch`, `max_wait`, `max_concurrency`, and those of a unit: `name`, `timeout`, `memory_mb`,
-/// `max_instances`, `min_instances`, `concurrency`.
+/// `max_instances`, `min_instances`, `concurrency`,
+/// `arch`.
 #[proc_macro_attribute]
 pub fn on_change(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(arguments, item, |arguments, item| {
@@ -147,7 +151,7 @@ pub fn on_change(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Its parameters may be `Event<T>` and `State<T>`. Knobs: `tz`, `retries`, `input` (JSON text),
 /// and those of a unit: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`,
-/// `concurrency`.
+/// `concurrency`, `arch`.
 #[proc_macro_attribute]
 pub fn schedule(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(arguments, item, schedule::expand)

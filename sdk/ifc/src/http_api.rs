@@ -4,7 +4,9 @@ use crate::Undeclared;
 use crate::declaration::declaration;
 use crate::unit::unit_knobs;
 use ifc_manifest::Kind;
-use ifc_manifest::kind::http_api::{CORS_MAX_AGE, CORS_ORIGINS, CorsKnobs, HttpApiKnobs};
+use ifc_manifest::kind::http_api::{
+    CORS_MAX_AGE, CORS_ORIGINS, CorsKnobs, HttpApiKnobs, SAMPLE_ALL,
+};
 use ifc_manifest::kind::unit::TIMEOUT_HTTP;
 use ifc_manifest::name;
 use std::marker::PhantomData;
@@ -54,9 +56,24 @@ impl<R> HttpApi<R> {
         self
     }
 
-    /// Whether each request writes a log record. Default on.
+    /// Whether requests write a log record. Default on.
     pub const fn access_log(mut self, on: bool) -> Self {
         self.knobs.access_log = on;
+        self
+    }
+
+    /// The share of requests that write a log record, chosen at random: 0 to 1, in steps of one in
+    /// ten thousand. Default 1. The record of a failure's cause does not depend on it.
+    ///
+    /// # Panics
+    /// Outside the range; in a static that is a compile error.
+    #[track_caller]
+    pub const fn access_log_sample(mut self, share: f64) -> Self {
+        assert!(
+            share >= 0.0 && share <= 1.0,
+            "the sample of an access log must be between 0 and 1"
+        );
+        self.knobs.access_log_sample = (share * SAMPLE_ALL as f64 + 0.5) as u32;
         self
     }
 

@@ -82,6 +82,7 @@ pub use ifc_macros::{
 };
 pub use ifc_manifest::kind::Retention;
 pub use ifc_manifest::kind::secret::Charset;
+pub use ifc_manifest::kind::unit::Arch;
 /// The contract that provider halves implement.
 pub use ifc_runtime as runtime;
 pub use ifc_runtime::axum;

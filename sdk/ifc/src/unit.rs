@@ -54,6 +54,14 @@ macro_rules! unit_knobs {
             self.$($unit).+ = self.$($unit).+.concurrency(invocations);
             self
         }
+
+        /// What the unit is built for where it is deployed. Default 64-bit x86, which every
+        /// provider runs; `Arch::Arm64` is for applications whose only target is AWS. Here it runs
+        /// on whatever this machine is.
+        pub const fn arch(mut self, arch: ::ifc_manifest::kind::unit::Arch) -> Self {
+            self.$($unit).+ = self.$($unit).+.arch(arch);
+            self
+        }
     };
 }
 pub(crate) use unit_knobs;

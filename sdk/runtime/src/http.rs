@@ -12,7 +12,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use ifc_manifest::Trigger;
-use ifc_manifest::kind::http_api::{Cors, HttpApiSpec};
+use ifc_manifest::kind::http_api::{Cors, HttpApiSpec, SAMPLE_ALL};
 use ifc_manifest::size::SYNC_BODY;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +46,8 @@ pub(crate) fn router_path(path: &str) -> String {
 struct Served {
     unit: Arc<str>,
     timeout: Duration,
-    access_log: bool,
+    /// How many of [`SAMPLE_ALL`] requests write a record.
+    access_log_sample: u32,
     /// Most bytes of a body, each way.
     body_max: usize,
 }
@@ -56,7 +57,10 @@ pub fn router(application: &Application, api: &str, spec: &HttpApiSpec) -> Route
     let served = Arc::new(Served {
         unit: api.into(),
         timeout: spec.unit.timeout,
-        access_log: spec.access_log,
+        access_log_sample: match spec.access_log {
+            true => spec.access_log_sample,
+            false => 0,
+        },
         body_max: SYNC_BODY.in_force(application.targets).max as usize,
     });
     let mut router = Router::new();
@@ -104,7 +108,7 @@ async fn serve(served: Arc<Served>, thunk: HttpThunk, mut request: Request) -> R
         .and_then(TraceContext::parse)
         .map_or_else(TraceContext::root, |caller| caller.child());
     let request_id = crate::event::hex(&trace.parent_id);
-    let access = served.access_log.then(|| {
+    let access = sampled(&trace, served.access_log_sample).then(|| {
         (
             Instant::now(),
             request.method().clone(),
@@ -144,6 +148,13 @@ async fn serve(served: Arc<Served>, thunk: HttpThunk, mut request: Request) -> R
             response
         })
         .await
+}
+
+/// Whether a request belongs to a sample of so many in [`SAMPLE_ALL`]. Its own id decides, which is
+/// random.
+fn sampled(trace: &TraceContext, sample: u32) -> bool {
+    let random = u64::from_be_bytes(trace.parent_id);
+    random % u64::from(SAMPLE_ALL) < u64::from(sample)
 }
 
 async fn run(thunk: HttpThunk, request: Request, timeout: Duration, body_max: usize) -> Response {
@@ -236,6 +247,18 @@ fn cors_layer(cors: &Cors) -> CorsLayer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sample_is_a_share_of_all_requests() {
+        let mut trace = TraceContext::root();
+        for (sample, expected) in [(0, 0), (1, 1), (2_500, 2_500), (SAMPLE_ALL, 10_000)] {
+            let taken = (0..10_000_u64).filter(|request| {
+                trace.parent_id = request.to_be_bytes();
+                sampled(&trace, sample)
+            });
+            assert_eq!(taken.count(), expected, "{sample}");
+        }
+    }
 
     #[test]
     fn shapes_and_router_paths() {

@@ -68,7 +68,7 @@ mod tests {
     use crate::fixture::{Fixture, codes};
     use ifc_manifest::ProviderId::{self, Aws, Azure, Gcp};
     use ifc_manifest::kind::queue::QueueSpec;
-    use ifc_manifest::kind::unit::UnitSpec;
+    use ifc_manifest::kind::unit::{Arch, UnitSpec};
     use std::time::Duration;
 
     /// A function whose unit is changed by `edit`.
@@ -131,6 +131,22 @@ mod tests {
         let function = function(|unit| unit.memory_mb = Some(1536));
         check(function.clone(), &[Aws, Gcp], &[]);
         check(function, &ProviderId::ALL, &["E-FN-05"]);
+    }
+
+    #[test]
+    fn arm_on_clouds_without_it() {
+        let function = function(|unit| unit.arch = Arch::Arm64);
+        check(function.clone(), &[Aws], &[]);
+        check(function.clone(), &[Aws, Gcp], &["E-FN-04"]);
+        let finding = function.findings().remove(0);
+        assert_eq!(
+            finding.message,
+            "unit `report`: a unit on 64-bit Arm is not available on gcp and azure"
+        );
+        assert_eq!(
+            finding.help.as_deref(),
+            Some("leave `arch` out, or make aws the only target")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::PlaceJson;
 use crate::{Binding, Graph, Handler, Resource, ResourceId, Source, Spec, Trigger, Unit};
 use ifc_manifest::ProviderId;
 use ifc_manifest::kind::edge::{RetrySpec, Selection};
-use ifc_manifest::kind::http_api::Cors;
+use ifc_manifest::kind::http_api::{Cors, SAMPLE_ALL};
 use ifc_manifest::kind::table::{Index, Key};
 use ifc_manifest::kind::topic::{Filter, Test};
 use ifc_manifest::kind::unit::UnitSpec;
@@ -56,6 +56,7 @@ struct ResourceJson {
 enum SpecJson {
     HttpApi {
         access_log: bool,
+        access_log_sample: f64,
         #[serde(skip_serializing_if = "Option::is_none")]
         cors: Option<CorsJson>,
     },
@@ -158,6 +159,7 @@ struct UnitSpecJson {
     min_instances: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     concurrency: Option<u32>,
+    arch: &'static str,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -272,6 +274,7 @@ fn spec(spec: &Spec) -> SpecJson {
         // The unit's own knobs stand at the unit of the API.
         Spec::HttpApi(api) => SpecJson::HttpApi {
             access_log: api.access_log,
+            access_log_sample: f64::from(api.access_log_sample) / f64::from(SAMPLE_ALL),
             cors: api.cors.as_ref().map(cors),
         },
         Spec::Queue(queue) => SpecJson::Queue {
@@ -362,6 +365,7 @@ fn unit_spec(spec: &UnitSpec) -> UnitSpecJson {
         max_instances: spec.max_instances,
         min_instances: spec.min_instances,
         concurrency: spec.concurrency,
+        arch: spec.arch.as_str(),
     }
 }
 

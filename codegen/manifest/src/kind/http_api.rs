@@ -15,6 +15,9 @@ limits! {
     CORS_ORIGINS = "the number of origins of Cors", 1..=20, "";
 }
 
+/// The share of a sample that takes everything: shares are counted in parts of this.
+pub const SAMPLE_ALL: u32 = 10_000;
+
 /// Name of the API that routes belong to when they name none.
 pub const DEFAULT_NAME: &str = "api";
 
@@ -38,8 +41,10 @@ pub struct CorsKnobs {
 pub struct HttpApiKnobs {
     /// Cross-origin requests; off when absent.
     pub cors: Option<CorsKnobs>,
-    /// Whether each request writes a log record.
+    /// Whether requests write a log record.
     pub access_log: bool,
+    /// How many of [`SAMPLE_ALL`] requests do.
+    pub access_log_sample: u32,
     /// The unit that serves the routes.
     pub unit: UnitSpec,
 }
@@ -49,12 +54,16 @@ impl HttpApiKnobs {
     pub const DEFAULT: HttpApiKnobs = HttpApiKnobs {
         cors: None,
         access_log: true,
+        access_log_sample: SAMPLE_ALL,
         unit: UnitSpec::new(unit::TIMEOUT_HTTP_DEFAULT),
     };
 
     /// Writes the keys into the open map.
     pub const fn encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
         encoder.bool_entry("access_log", self.access_log);
+        if self.access_log_sample < SAMPLE_ALL {
+            encoder.uint_entry("access_log_sample", self.access_log_sample as u64);
+        }
         self.unit.encode(encoder);
         if let Some(cors) = &self.cors {
             encoder
@@ -99,8 +108,10 @@ pub struct Cors {
 pub struct HttpApiSpec {
     /// Cross-origin requests.
     pub cors: Option<Cors>,
-    /// Whether each request writes a log record.
+    /// Whether requests write a log record.
     pub access_log: bool,
+    /// How many of [`SAMPLE_ALL`] requests do.
+    pub access_log_sample: u32,
     /// The unit that serves the routes.
     pub unit: UnitSpec,
 }
@@ -110,6 +121,7 @@ impl Default for HttpApiSpec {
         HttpApiSpec {
             cors: None,
             access_log: HttpApiKnobs::DEFAULT.access_log,
+            access_log_sample: HttpApiKnobs::DEFAULT.access_log_sample,
             unit: HttpApiKnobs::DEFAULT.unit,
         }
     }
@@ -134,6 +146,10 @@ impl HttpApiSpec {
         Ok(HttpApiSpec {
             cors,
             access_log: required(config.bool("access_log"), "access_log")?,
+            access_log_sample: match config.uint("access_log_sample") {
+                None => SAMPLE_ALL,
+                Some(sample) => required(u32::try_from(sample).ok(), "access_log_sample")?,
+            },
             unit: UnitSpec::decode(config)?,
         })
     }

@@ -2,6 +2,7 @@
 //! (contract, 4.1).
 
 use super::{Limit, SpecError, limits};
+use crate::capability::Capability;
 use crate::format::{Encoder, Value};
 use crate::provider::PerProvider;
 use crate::support::Demand;
@@ -68,6 +69,31 @@ pub const TIMEOUT_HTTP_DEFAULT: Duration = Duration::from_secs(20);
 /// Default time-out of invoked functions and event handlers.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 
+/// The instructions that a unit is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arch {
+    /// 64-bit x86, which every provider runs.
+    X86_64,
+    /// 64-bit Arm, where a provider has [`Capability::Arm64`].
+    Arm64,
+}
+
+impl Arch {
+    /// The word used in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "x86-64",
+            Arch::Arm64 => "arm64",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Arch> {
+        [Arch::X86_64, Arch::Arm64]
+            .into_iter()
+            .find(|arch| arch.as_str() == word)
+    }
+}
+
 /// The configured properties of a unit. `None` leaves the choice to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitSpec {
@@ -81,6 +107,8 @@ pub struct UnitSpec {
     pub min_instances: u32,
     /// Invocations at a time in one instance; [`CONCURRENCY_DEFAULT`] when absent.
     pub concurrency: Option<u32>,
+    /// What it is built for where it is deployed.
+    pub arch: Arch,
 }
 
 impl UnitSpec {
@@ -92,6 +120,7 @@ impl UnitSpec {
             max_instances: 100,
             min_instances: 0,
             concurrency: None,
+            arch: Arch::X86_64,
         }
     }
 
@@ -145,6 +174,12 @@ impl UnitSpec {
         self
     }
 
+    /// Sets what it is built for.
+    pub const fn arch(mut self, arch: Arch) -> Self {
+        self.arch = arch;
+        self
+    }
+
     /// Writes the spec as the map `unit`.
     pub const fn encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
         encoder
@@ -157,6 +192,9 @@ impl UnitSpec {
         }
         if let Some(concurrency) = self.concurrency {
             encoder.uint_entry("concurrency", concurrency as u64);
+        }
+        if let Arch::Arm64 = self.arch {
+            encoder.text_entry("arch", self.arch.as_str());
         }
         encoder.end();
     }
@@ -177,6 +215,10 @@ impl UnitSpec {
             max_instances: number("max_instances")?,
             min_instances: number("min_instances")?,
             concurrency: number("concurrency").ok(),
+            arch: match unit.text("arch") {
+                Some(word) => required(Arch::parse(word), "arch")?,
+                None => Arch::X86_64,
+            },
         })
     }
     /// What the unit asks of its provider. `timeout` is the limit of the edge that invokes it.
@@ -194,6 +236,9 @@ impl UnitSpec {
             self.concurrency
                 .map(|invocations| Demand::Number(&CONCURRENCY, invocations.into())),
         );
+        if self.arch == Arch::Arm64 {
+            demands.push(Demand::Capability(Capability::Arm64));
+        }
         demands
     }
 }

@@ -53,7 +53,11 @@ static ADMIN: HttpApi = HttpApi::new("admin")
     .cors(Cors::origins(&["https://shop.example"]).credentials())
     .timeout(seconds(5))
     .memory_mb(1024)
+    .arch(Arch::Arm64)
     .access_log(false);
+
+#[resource]
+static PUBLIC: HttpApi = HttpApi::new("public").access_log_sample(0.05);
 
 mod inner {
     use super::*;
