@@ -139,7 +139,12 @@ async fn nightly() -> Result<()> {
     Ok(())
 }
 
-ifc::main!();
+#[function(max_instances = 5)]
+async fn report(day: u32) -> Result<u32> {
+    Ok(day)
+}
+
+ifc::main!(targets = ["aws", "azure"]);
 "#;
 
 #[test]
