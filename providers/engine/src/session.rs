@@ -432,7 +432,10 @@ fn check_fresh(plan: &Plan, loaded: &Loaded) -> Result<(), EngineError> {
     let (basis, state) = (&plan.basis, &loaded.state);
     let mut moved = Vec::new();
     if basis.lineage != state.lineage {
-        moved.push("the stage was begun anew since".to_owned());
+        moved.push(match basis.lineage.is_empty() {
+            true => "the stage was begun by another command since".to_owned(),
+            false => "the stage was begun anew since".to_owned(),
+        });
     } else if basis.state != state.fingerprint() {
         moved.push(
             match loaded.pending.as_ref().filter(|pending| !pending.closed) {

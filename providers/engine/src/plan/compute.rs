@@ -22,6 +22,7 @@ pub fn plan(
     options: &PlanOptions,
 ) -> Plan {
     let mut planner = Planner::new(blueprint, state, observations, options);
+    planner.check_provider();
     planner.rename();
     for part in blueprint.in_order() {
         planner.want(part);
@@ -105,6 +106,25 @@ impl<'a> Planner<'a> {
             refusals: self.refusals,
             findings,
             orphans: self.orphans,
+        }
+    }
+
+    /// The state's parts can only be reached where they are.
+    fn check_provider(&mut self) {
+        let wanted = self.blueprint.provider();
+        let Some(present) = self.state.provider.as_deref() else {
+            return;
+        };
+        if present != wanted && !self.state.is_empty() {
+            self.refusals.push(Refusal {
+                address: None,
+                message: format!(
+                    "stage `{}` is at provider `{present}`, and this is for `{wanted}`; destroy \
+                     it there first, or choose another stage",
+                    self.blueprint.stage()
+                ),
+                consent: None,
+            });
         }
     }
 
@@ -450,7 +470,6 @@ impl<'a> Planner<'a> {
             && desired
                 .iter()
                 .all(|(name, value)| record.properties.get(name) == Some(value))
-            && !self.moved.contains_key(&part.address)
     }
 
     /// Notes which outputs the parts after this one can count on.

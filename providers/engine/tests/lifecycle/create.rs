@@ -99,3 +99,17 @@ fn destroying_goes_the_other_way_round() {
     );
     stage.assert_is(&[]);
 }
+
+#[test]
+fn an_apply_may_move_between_threads() {
+    fn sendable<T: Send>(value: T) -> T {
+        value
+    }
+    let stage = Stage::new();
+    let parts = [thing("queue")];
+    let plan = stage.plan(&parts);
+    let (session, blueprint) = (stage.session(), blueprint(&parts));
+    let options = stage.options(&|_| {});
+    let apply = sendable(session.apply(&stage.provider, &blueprint, &plan, &options));
+    assert!(stage.clock.run(apply).unwrap().is_complete());
+}

@@ -5,11 +5,21 @@
 
 mod support;
 
+mod adopt;
 mod bad_answers;
 mod create;
+mod damage;
 mod drift;
 mod kill;
+mod newer;
+mod operations;
 mod partial;
+mod preflight;
+mod rename;
 mod replace;
+mod retain;
+mod stale;
+mod stop;
 mod store_faults;
+mod two_engines;
 mod update;

@@ -10,7 +10,7 @@ pub(crate) use world::{Fault, Lie, Op, World};
 
 use ifc_engine::plan::{Action, Change};
 use ifc_engine::{
-    ApplyEvent, ApplyOptions, Blueprint, ChangeClass, EngineError, Fingerprint, MemoryStore,
+    ApplyEvent, ApplyOptions, Blueprint, ChangeClass, Clock, EngineError, Fingerprint, MemoryStore,
     Naming, Part, PartAddress, Patience, Plan, PlanOptions, Session, Setup, State, StopSignal,
     Summary, Value, VirtualClock,
 };
@@ -18,6 +18,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
 /// One stage with everything it needs.
 pub(crate) struct Stage {
@@ -132,6 +133,50 @@ impl Stage {
         }
     }
 
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    pub(crate) async fn clock_sleep(&self, seconds: u64) {
+        self.clock.sleep(Duration::from_secs(seconds)).await;
+    }
+
+    pub(crate) async fn clock_sleep_ms(&self, milliseconds: u64) {
+        self.clock.sleep(Duration::from_millis(milliseconds)).await;
+    }
+
+    /// The same stage as another machine sees it, whose way to the store can be cut.
+    pub(crate) fn with_own_store(&self) -> Stage {
+        Stage {
+            store: FaultyStore::new(self.memory.clone(), self.clock.clone()),
+            ..self.skewed(0)
+        }
+    }
+
+    /// The same stage as a machine sees it whose clock is ahead.
+    pub(crate) fn skewed(&self, skew_ms: i64) -> Stage {
+        let clock = self.clock.skewed(skew_ms);
+        Stage {
+            provider: TestProvider::new(self.world.clone(), clock.clone()),
+            clock,
+            memory: self.memory.clone(),
+            store: self.store.clone(),
+            world: self.world.clone(),
+            patience: Patience::default(),
+            stop: StopSignal::new(),
+            events: Mutex::default(),
+            sessions: Mutex::new(1000),
+        }
+    }
+
+    /// The same stage for a user who has not said stop.
+    pub(crate) fn with_fresh_stop(self) -> Stage {
+        Stage {
+            stop: StopSignal::new(),
+            ..self
+        }
+    }
+
     /// Plans and applies until the world or the store pulls the plug. Whether it did.
     pub(crate) fn apply_until_killed(&self, parts: &[Part]) -> bool {
         let work = async {
@@ -142,6 +187,11 @@ impl Stage {
             let plan = plan.unwrap();
             let _ = self.applying(session, parts, &plan).await;
         };
+        self.run_until_killed(work)
+    }
+
+    /// Does something until the world or the store pulls the plug. Whether it did.
+    pub(crate) fn run_until_killed<T>(&self, work: impl Future<Output = T>) -> bool {
         self.clock.run(async {
             let mut work = pin!(work);
             poll_fn(|context| {

@@ -1,9 +1,10 @@
 //! The provider of the world.
 
 use super::world::{Fault, Inner, Lie, Op, SECRET, Thing, World};
+use ifc_engine::provider::Finding;
 use ifc_engine::{
-    Actual, Clock, Desired, Identity, Owner, Progress, Provider, ProviderError, ProviderErrorKind,
-    Reading, Target, Value, VirtualClock, async_trait,
+    Actual, Blueprint, Clock, Desired, Identity, Owner, Progress, Provider, ProviderError,
+    ProviderErrorKind, Reading, Target, Value, VirtualClock, async_trait,
 };
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -237,5 +238,9 @@ impl Provider for TestProvider {
             }),
             _ => Ok(Progress::Done(())),
         }
+    }
+
+    async fn preflight(&self, _: &Blueprint) -> Result<Vec<Finding>, ProviderError> {
+        Ok(self.world.lock().findings.clone())
     }
 }

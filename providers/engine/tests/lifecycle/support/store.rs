@@ -25,6 +25,8 @@ struct Script {
     written: usize,
     kill_at: Option<(usize, bool)>,
     killed: bool,
+    /// From this write on they are held up.
+    paused_from: Option<usize>,
 }
 
 /// What goes wrong with a write.
@@ -34,6 +36,12 @@ pub(crate) enum StoreFault {
     Before(StoreErrorKind),
     /// It is written, and the answer is lost.
     After(StoreErrorKind),
+}
+
+impl Script {
+    fn is_held_up(&self) -> bool {
+        self.paused_from.is_some_and(|from| self.written >= from)
+    }
 }
 
 impl FaultyStore {
@@ -57,6 +65,24 @@ impl FaultyStore {
 
     pub(crate) fn always(&self, fault: Option<StoreFault>) {
         self.lock().always = fault;
+    }
+
+    /// Holds up all writes, or lets them through.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.lock().paused_from = paused.then_some(0);
+    }
+
+    /// Holds up all writes after so many.
+    pub(crate) fn pause_after(&self, writes: usize) {
+        let mut script = self.lock();
+        script.paused_from = Some(script.written + writes);
+    }
+
+    /// Waits while writes are held up.
+    async fn way(&self) {
+        while self.lock().is_held_up() {
+            self.clock.sleep(Duration::from_millis(100)).await;
+        }
     }
 
     pub(crate) fn set_latency(&self, latency: Duration) {
@@ -85,6 +111,7 @@ impl FaultyStore {
 
     /// The fault of the next write, and whether it is the last thing that happens.
     async fn before(&self) -> (Option<StoreFault>, bool) {
+        self.way().await;
         let latency = self.lock().latency;
         if !latency.is_zero() {
             self.clock.sleep(latency).await;

@@ -1,5 +1,6 @@
 //! The world: what really exists, and what is going to go wrong.
 
+use ifc_engine::provider::Finding;
 use ifc_engine::{Identity, ProviderErrorKind, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -71,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) made: BTreeMap<Identity, u32>,
     pub(crate) ids: u32,
     pub(crate) latency: Duration,
+    pub(crate) findings: Vec<Finding>,
     /// Pull the plug at this call, before or after its effect.
     pub(crate) kill_at: Option<(usize, bool)>,
     pub(crate) killed: bool,
