@@ -82,6 +82,29 @@ fn request(address: SocketAddr, path: &str) -> Option<()> {
     reply.starts_with(b"HTTP/1.1 ").then_some(())
 }
 
+/// What the control endpoint `path` of the application on this data directory answers.
+///
+/// # Panics
+/// When it does not answer with JSON.
+pub fn control(address: SocketAddr, data: &Path, path: &str) -> serde_json::Value {
+    let file = std::fs::read(data.join("control.json")).expect("the application runs");
+    let file: serde_json::Value = serde_json::from_slice(&file).expect("it is JSON");
+    let token = file["token"].as_str().unwrap_or_default();
+    let mut stream = TcpStream::connect(address).expect("the application listens");
+    let head = format!(
+        "GET /__ifc/{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\n\r\n"
+    );
+    let mut reply = Vec::new();
+    let exchange = stream.write_all(head.as_bytes());
+    exchange
+        .and_then(|()| stream.read_to_end(&mut reply))
+        .expect("the application answers");
+    let text = String::from_utf8_lossy(&reply);
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
 /// A kind of request: the text of the `number`th one of a run.
 pub type MakeRequest = fn(address: SocketAddr, run: u64, number: u64) -> String;
 

@@ -133,3 +133,22 @@ pub fn ifc_dependencies() -> String {
         path.display().to_string()
     )
 }
+
+/// Builds something of a package of the workspace with the release profile; `product` is where it
+/// then is below the profile's folder.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn build_release(package: &str, what: &[&str], product: &str) -> PathBuf {
+    let status = Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["build", "--release", "--quiet", "--package", package])
+        .args(what)
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "`{package}` cannot be built: {status}");
+    // The bench itself lies in `release/deps` of the same target directory.
+    let bench = std::env::current_exe().expect("this program has a path");
+    let profile = bench.parent().and_then(Path::parent);
+    profile.expect("cargo put it there").join(product)
+}
