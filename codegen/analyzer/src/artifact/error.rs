@@ -49,8 +49,10 @@ impl ArtifactError {
                 Some("use an `ifc` command at least as new as the application's `ifc` crate")
             }
             Reason::Format { .. } => Some("update the application's `ifc` crate"),
-            Reason::Records(_) => Some("build the application again"),
-            Reason::Unreadable(_) | Reason::NotAnObject(_) => None,
+            Reason::Records(_) => Some("remove it, so that cargo builds it anew"),
+            // Cargo does not look into its output: it would find the file fresh.
+            Reason::NotAnObject(_) => Some("remove it, so that cargo builds it anew"),
+            Reason::Unreadable(_) => None,
         }
     }
 }

@@ -138,9 +138,13 @@ impl<'a> Link<'a> {
     }
 
     fn start(&self, object: Option<&Temporary>) -> io::Result<std::process::Child> {
-        let mut command = Command::new(linker());
+        let linker = linker();
+        let mut command = Command::new(&linker);
         command.args(object.map(|object| &object.0));
-        command.args(self.arguments).spawn()
+        command.args(self.arguments).spawn().map_err(|error| {
+            let text = format!("the linker `{linker}` cannot be started: {error}");
+            io::Error::new(error.kind(), text)
+        })
     }
 }
 
