@@ -11,6 +11,7 @@ use object_store::client::{
     ReqwestConnector,
 };
 use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 tokio::task_local! {
@@ -48,14 +49,30 @@ fn note(answer: Answer) {
     let _ = LAST.try_with(|last| last.replace(Some(answer)));
 }
 
-/// Connects as the library does, and takes note of answers.
-#[derive(Debug, Default)]
-pub(super) struct Observing;
+/// Connects as the library does, and takes note of answers. Clones share what they have made.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Observing {
+    last: Arc<Mutex<Option<HttpClient>>>,
+}
+
+impl Observing {
+    /// The client that was made last: that of the store, which is made after those that look for
+    /// credentials. To make another costs reading all root certificates again.
+    pub(super) fn last(&self) -> Option<HttpClient> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<HttpClient>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl HttpConnector for Observing {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let client = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Observed(client)))
+        let client = HttpClient::new(Observed(client));
+        *self.lock() = Some(client.clone());
+        Ok(client)
     }
 }
 

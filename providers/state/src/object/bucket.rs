@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use ifc_engine::Version;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsAuthorizer};
 use object_store::azure::{AzureAuthorizer, MicrosoftAzure, MicrosoftAzureBuilder};
-use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody};
+use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::path::Path;
 use object_store::{ClientOptions, RetryConfig, UpdateVersion};
@@ -62,6 +62,7 @@ impl Bucket {
                     .endpoint()
                     .is_some_and(|it| it.starts_with("http://")),
             );
+        let connector = Observing::default();
         let (cloud, address) = match location {
             Location::Folder(_) => return Err("a folder is no object store".into()),
             Location::S3 {
@@ -79,9 +80,9 @@ impl Bucket {
                     .with_region(&region)
                     .with_endpoint(&endpoint)
                     .with_virtual_hosted_style_request(false)
-                    .with_client_options(options.clone())
+                    .with_client_options(options)
                     .with_retry(never())
-                    .with_http_connector(Observing);
+                    .with_http_connector(connector.clone());
                 match &credentials.aws {
                     Some(given) => builder = builder.with_credentials(given.clone()),
                     None => refuse_profile()?,
@@ -99,9 +100,9 @@ impl Bucket {
                 let mut builder = GoogleCloudStorageBuilder::from_env()
                     .with_bucket_name(bucket)
                     .with_base_url(&endpoint)
-                    .with_client_options(options.clone())
+                    .with_client_options(options)
                     .with_retry(never())
-                    .with_http_connector(Observing);
+                    .with_http_connector(connector.clone());
                 if let Some(given) = &credentials.gcp {
                     builder = builder.with_credentials(given.clone());
                 }
@@ -121,9 +122,9 @@ impl Bucket {
                     .with_account(account)
                     .with_container_name(container)
                     .with_endpoint(endpoint.clone())
-                    .with_client_options(options.clone())
+                    .with_client_options(options)
                     .with_retry(never())
-                    .with_http_connector(Observing);
+                    .with_http_connector(connector.clone());
                 if let Some(given) = &credentials.azure {
                     builder = builder.with_credentials(given.clone());
                 }
@@ -137,7 +138,9 @@ impl Bucket {
         Ok(Bucket {
             cloud,
             address,
-            client: Observing.connect(&options)?,
+            client: connector
+                .last()
+                .ok_or("a store was made without a client")?,
         })
     }
 
