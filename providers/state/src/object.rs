@@ -103,7 +103,12 @@ impl ObjectStore {
         key: &str,
         source: object_store::Error,
     ) -> StoreError {
-        let kind = kind(access, answer, &text(&source));
+        let kind = match source {
+            // Somebody put an object there whose key no client of this library can name. To ask
+            // again would not help.
+            object_store::Error::InvalidPath { .. } => StoreErrorKind::Other,
+            _ => kind(access, answer, &text(&source)),
+        };
         self.error(kind, key).caused_by(source)
     }
 

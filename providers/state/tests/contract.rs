@@ -189,6 +189,10 @@ async fn says_what_is_wrong(cloud: &Cloud) {
     assert_eq!(*error.kind(), StoreErrorKind::Corrupt, "{}", causes(&error));
     cloud.put_foreign("größe/wrong/READ ME", "by hand").await;
     assert_eq!(store.list("").await.unwrap(), ["state"]);
+    cloud.put_foreign("größe/wrong/a//b", "by hand").await;
+    let error = store.list("").await.unwrap_err();
+    assert_eq!(*error.kind(), StoreErrorKind::Other, "{}", causes(&error));
+    assert!(causes(&error).contains("a//b"), "{}", causes(&error));
 
     let store = open(&location, &cloud.wrong_credentials);
     for result in [
