@@ -7,7 +7,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::parse::ParseStream;
 use syn::spanned::Spanned;
-use syn::{ItemFn, ReturnType};
+use syn::{Expr, ItemFn, ReturnType};
 
 /// The record of the application and `fn main`.
 pub(crate) fn main(input: ParseStream<'_>) -> syn::Result<TokenStream> {
@@ -96,24 +96,29 @@ fn targets(knob: Knob) -> syn::Result<Targets> {
 /// A test with a cloud of its own.
 pub(crate) fn test(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
     let mut arguments: Arguments = syn::parse2(arguments)?;
-    let seed = match arguments.take("seed") {
+    let mut number = |knob: &str| match arguments.take(knob) {
         None => quote!(::core::option::Option::None),
         Some(knob) => {
             let value = knob.value;
             quote!(::core::option::Option::Some(#value))
         }
     };
+    let (seed, seeds) = (number("seed"), number("seeds"));
+    let benign = match &arguments.positional {
+        None => false,
+        Some(Expr::Path(path)) if path.path.is_ident("benign") => true,
+        Some(positional) => {
+            return Err(syn::Error::new(
+                positional.span(),
+                "#[ifc::test] takes `benign`, `seed = number` and `seeds = number`",
+            ));
+        }
+    };
     if let Some(knob) = arguments.knobs.first() {
-        let suggestion = names::did_you_mean(&knob.name.to_string(), ["seed"]);
+        let suggestion = names::did_you_mean(&knob.name.to_string(), ["seed", "seeds"]);
         return Err(syn::Error::new(
             knob.name.span(),
             format!("#[ifc::test] has no knob `{}`{suggestion}", knob.name),
-        ));
-    }
-    if let Some(positional) = &arguments.positional {
-        return Err(syn::Error::new(
-            positional.span(),
-            "#[ifc::test] takes only `seed = number`",
         ));
     }
     let mut item: ItemFn = syn::parse2(item)?;
@@ -153,7 +158,11 @@ pub(crate) fn test(arguments: TokenStream, item: TokenStream) -> syn::Result<Tok
             ::ifc::__private::run_test(
                 #package,
                 ::core::concat!(::core::module_path!(), "::", #text),
-                #seed,
+                ::ifc::__private::TestPlan {
+                    seed: #seed,
+                    seeds: #seeds,
+                    benign: #benign,
+                },
                 #call,
             )
         }

@@ -185,7 +185,9 @@ pub fn main(input: TokenStream) -> TokenStream {
 
 /// Runs a test against a cloud of its own: `#[ifc::test] async fn t(cloud: TestCloud)`.
 ///
-/// `seed = 7` fixes the seed of injected faults. The function may return what a test may return.
+/// The cloud is as unkind as the contract allows, drawn from a seed: `benign` makes it kind,
+/// `seed = 7` fixes the seed, `seeds = 100` runs the test with a hundred of them. The function may
+/// return what a test may return.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(arguments, item, entry::test)

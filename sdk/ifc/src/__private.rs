@@ -87,7 +87,7 @@ where
 }
 
 #[cfg(feature = "local")]
-pub use crate::test_kit::run as run_test;
+pub use crate::test_kit::{Plan as TestPlan, run as run_test};
 
 /// Runs the application. `package` is the cargo package of `ifc::main!()`.
 #[cfg(feature = "local")]

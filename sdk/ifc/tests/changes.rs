@@ -131,7 +131,8 @@ async fn versions_undo_duplicates_and_disorder(cloud: TestCloud) {
     assert_eq!(total("c").await, Some(19));
 }
 
-#[ifc::test]
+/// The count is of deliveries, so the cloud is kind.
+#[ifc::test(benign)]
 async fn a_batch_of_changes_has_keys_of_both_parts(cloud: TestCloud) {
     let writes = (0..5).map(|at| {
         READINGS.put(&Reading {

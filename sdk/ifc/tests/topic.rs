@@ -64,6 +64,8 @@ async fn walk(step: Event<u32>) -> Result<()> {
 fn seen(cloud: &TestCloud) -> Vec<String> {
     let mut seen = cloud.queue(&SEEN).messages();
     seen.sort();
+    // At least once.
+    seen.dedup();
     seen
 }
 
@@ -109,7 +111,9 @@ async fn a_fifo_topic_keeps_the_order_of_a_group(cloud: TestCloud) {
         STEPS.publish(&step).group("left").await.unwrap();
     }
     cloud.advance(minutes(10)).await;
-    assert_eq!(cloud.queue(&WALKED).messages(), [1, 2, 3, 4, 5, 6]);
+    let mut walked = cloud.queue(&WALKED).messages();
+    walked.dedup();
+    assert_eq!(walked, [1, 2, 3, 4, 5, 6]);
 }
 
 fn kind(result: Result<String, Error>) -> ErrorKind {

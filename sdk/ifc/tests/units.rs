@@ -5,6 +5,7 @@ use ifc::prelude::*;
 use ifc::test_kit::TestCloud;
 use ifc::{Charset, ErrorKind, HttpApi};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 #[resource]
@@ -91,7 +92,10 @@ async fn functions_reply_or_fail_with_their_cause(cloud: TestCloud) {
     note::invoke_async(&"later".to_owned()).await.unwrap();
     assert!(cloud.queue(&NOTES).is_empty());
     cloud.settle().await;
-    assert_eq!(cloud.queue(&NOTES).messages(), ["later"]);
+    // At least once.
+    let mut notes = cloud.queue(&NOTES).messages();
+    notes.dedup();
+    assert_eq!(notes, ["later"]);
 }
 
 #[ifc::test]
@@ -102,14 +106,12 @@ async fn a_value_that_nobody_set_is_the_default() {
 #[ifc::test]
 async fn a_schedule_fires_at_multiples_of_its_period(cloud: TestCloud) {
     cloud.advance(hours(13)).await;
-    assert_eq!(
-        cloud.queue(&NOTES).messages().len(),
-        2,
-        "{:?}",
-        cloud.queue(&NOTES).messages()
-    );
-    let first = &cloud.queue(&NOTES).messages()[0];
-    assert!(first.starts_with("\"tick\" "), "{first}");
+    // A firing may be delivered twice; its id tells.
+    let notes: BTreeSet<String> = cloud.queue(&NOTES).messages().into_iter().collect();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    for note in notes {
+        assert!(note.starts_with("\"tick\" "), "{note}");
+    }
 }
 
 #[ifc::test]

@@ -162,11 +162,31 @@ fn hex_decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// A fresh id: 128 random bits in hexadecimal. Unpredictable, so it can serve as a token.
+/// A fresh id: 128 random bits in hexadecimal. Unpredictable, so it can serve as a token; but for
+/// threads that [`repeat_ids`] was called on.
 pub fn random_id() -> String {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the operating system provides random bytes");
+    match REPEATS.get() {
+        true => fill_random(&mut bytes),
+        false => {
+            getrandom::fill(&mut bytes).expect("the operating system provides random bytes");
+        }
+    }
     hex(&bytes)
+}
+
+/// Lets this thread draw ids and traces from a seed from here on, so that a test can be repeated
+/// exactly. `None`: from the system again.
+pub fn repeat_ids(seed: Option<u64>) {
+    REPEATS.set(seed.is_some());
+    GENERATOR.set(seed);
+}
+
+thread_local! {
+    /// State of the generator of [`fill_random`].
+    static GENERATOR: Cell<Option<u64>> = const { Cell::new(None) };
+    /// Whether a test gave the state.
+    static REPEATS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Bytes in lower-case hexadecimal.
@@ -183,10 +203,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// Fills with bytes that nobody else draws, from a generator (SplitMix64) that each thread seeds
 /// from the system once: ids of traces are made for every request and need not be unpredictable.
 fn fill_random(bytes: &mut [u8]) {
-    thread_local! {
-        static STATE: Cell<Option<u64>> = const { Cell::new(None) };
-    }
-    let mut state = STATE.get().unwrap_or_else(|| {
+    let mut state = GENERATOR.get().unwrap_or_else(|| {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).expect("the operating system provides random bytes");
         u64::from_le_bytes(seed)
@@ -199,12 +216,25 @@ fn fill_random(bytes: &mut [u8]) {
         mixed ^= mixed >> 31;
         chunk.copy_from_slice(&mixed.to_le_bytes()[..chunk.len()]);
     }
-    STATE.set(Some(state));
+    GENERATOR.set(Some(state));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_are_repeated_where_that_is_asked_for() {
+        let draw = |seed| {
+            repeat_ids(seed);
+            (random_id(), TraceContext::root(), random_id())
+        };
+        assert_eq!(draw(Some(7)), draw(Some(7)));
+        assert_ne!(draw(Some(7)), draw(Some(8)));
+        assert_ne!(draw(None), draw(None));
+        repeat_ids(None);
+        assert_ne!(random_id(), random_id());
+    }
 
     #[test]
     fn traceparent_round_trips_and_bad_ones_are_refused() {

@@ -43,6 +43,12 @@ pub struct States {
 }
 
 impl States {
+    /// Forgets all of it, as a process that ends does. Handlers that run keep what they have.
+    pub fn forget(&self) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.clear();
+    }
+
     fn slot(&self, id: TypeId) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry(id).or_default().clone()

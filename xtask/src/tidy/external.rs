@@ -25,20 +25,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "sdk/ifc",
-        &[
-            "fastrand",
-            "serde",
-            "serde_json",
-            "tokio",
-            "tower",
-            "tracing",
-        ],
+        &["serde", "serde_json", "tokio", "tower", "tracing"],
     ),
     (
         "providers/local/runtime",
         &[
             "axum",
             "chacha20-poly1305",
+            "fastrand",
             "getrandom",
             "http-body",
             "jiff",

@@ -13,6 +13,9 @@ pub mod entry;
 mod live;
 mod server;
 
+mod adversary;
+mod simulation;
+
 mod local;
 mod operations;
 
@@ -41,9 +44,11 @@ mod store;
 #[cfg(test)]
 mod test_support;
 
+pub use adversary::{Adversary, Disturbed, Unkindness};
 pub use config::ConfigStatus;
 pub use drive::Lease;
 pub use local::{Edge, EdgeId, EdgeKind, Local};
 pub use queue::{DeadLetter, Depth, Finished, Peeked, PeekedState, Receipt};
 pub use secret::SecretStatus;
+pub use simulation::{Observer, Simulation, VirtualTime};
 pub use store::{Fsync, OpenError, Storage};

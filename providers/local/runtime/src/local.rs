@@ -3,6 +3,7 @@
 //! It does nothing by itself: no task, no timer. The live server and the test kit drive it through
 //! the operations in [`drive`](crate::drive), each in its own notion of time.
 
+use crate::adversary::{Adversary, LAG_MAX};
 use crate::bucket::{self, Bodies, Bucket};
 use crate::catalog::Sort;
 use crate::moment::{self, Moment};
@@ -161,6 +162,8 @@ pub struct Local {
     pub(crate) config_defaults: Named<Option<String>>,
     pub(crate) key_ring: KeyRing,
     pub(crate) routers: OnceLock<Named<Router>>,
+    /// Who makes reads be behind; nobody when the application really runs.
+    pub(crate) adversary: OnceLock<Arc<Adversary>>,
     pub(crate) store: Store,
 }
 
@@ -275,9 +278,25 @@ impl Local {
             edges,
             key_ring,
             routers: OnceLock::new(),
+            adversary: OnceLock::new(),
             store,
             application,
         }))
+    }
+
+    /// Lets eventual reads be as far behind as `adversary` wants, from here on. The first one stays.
+    pub fn oppose(&self, adversary: Arc<Adversary>) {
+        let span = moment::nanoseconds(LAG_MAX);
+        self.store.keep_history(Arc::clone(&self.clock), span);
+        let _ = self.adversary.set(adversary);
+    }
+
+    /// When no read is behind what was written so far; `None` when none is now.
+    pub fn caught_up(&self) -> Option<SystemTime> {
+        let adversary = self.adversary.get()?;
+        let caught_up = self.store.caught_up()?;
+        let is_behind = adversary.lags() && caught_up > self.now_moment();
+        is_behind.then(|| moment::to_system(caught_up))
     }
 
     /// The application.

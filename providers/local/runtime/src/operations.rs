@@ -4,7 +4,7 @@ use crate::local::{Local, PROVIDER, undeclared};
 use crate::message::Message;
 use crate::moment::{Moment, nanoseconds};
 use crate::queue::{Rules, Sequence};
-use crate::store::{Fault, Transaction};
+use crate::store::{Fault, Snapshot, Transaction};
 use crate::table::{self, Feed, Put, Step, Table, Writing};
 use crate::{config, queue, secret};
 use ifc_manifest::kind;
@@ -50,6 +50,20 @@ pub(crate) fn named<'a, T>(
 }
 
 impl Local {
+    /// Reads from the present, or, when the read may be behind and the adversary wants it, from a
+    /// moment before.
+    fn read<T>(
+        &self,
+        consistency: Consistency,
+        read: impl Fn(&Snapshot) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let behind = match consistency {
+            Consistency::Strong => 0,
+            Consistency::Eventual => self.adversary.get().map_or(0, |adversary| adversary.lag()),
+        };
+        self.store.read_behind(behind, read)
+    }
+
     fn table(&self, target: Target<'_>) -> Result<&Arc<Table>, Error> {
         self.tables
             .get(target)
@@ -85,12 +99,13 @@ impl TableOperations for Local {
         &'a self,
         table: Target<'a>,
         key: Key,
-        _: Consistency,
+        consistency: Consistency,
     ) -> BoxFuture<'a, Result<Option<Item>, Error>> {
         named(table, kind::table::GET, async move {
             let (table, now) = (self.table(table)?, self.now_moment());
-            self.store
-                .read(|snapshot| table::get(snapshot, table, now, &key))
+            self.read(consistency, |snapshot| {
+                table::get(snapshot, table, now, &key)
+            })
         })
     }
 
@@ -98,11 +113,11 @@ impl TableOperations for Local {
         &'a self,
         table: Target<'a>,
         keys: Vec<Key>,
-        _: Consistency,
+        consistency: Consistency,
     ) -> BoxFuture<'a, Result<Vec<Item>, Error>> {
         named(table, kind::table::BATCH_GET, async move {
             let (table, now) = (self.table(table)?, self.now_moment());
-            self.store.read(|snapshot| {
+            self.read(consistency, |snapshot| {
                 let items = keys.iter().map(|key| table::get(snapshot, table, now, key));
                 items.filter_map(Result::transpose).collect()
             })
@@ -161,16 +176,22 @@ impl TableOperations for Local {
     fn query<'a>(&'a self, table: Target<'a>, query: Query) -> BoxFuture<'a, Result<Page, Error>> {
         named(table, kind::table::QUERY, async move {
             let (table, now) = (self.table(table)?, self.now_moment());
-            self.store
-                .read(|snapshot| table::query(snapshot, table, now, &query))
+            let consistency = match query.index {
+                Some(_) => Consistency::Eventual,
+                None => query.consistency,
+            };
+            self.read(consistency, |snapshot| {
+                table::query(snapshot, table, now, &query)
+            })
         })
     }
 
     fn scan<'a>(&'a self, table: Target<'a>, scan: Scan) -> BoxFuture<'a, Result<Page, Error>> {
         named(table, kind::table::SCAN, async move {
             let (table, now) = (self.table(table)?, self.now_moment());
-            self.store
-                .read(|snapshot| table::scan(snapshot, table, now, &scan))
+            self.read(scan.consistency, |snapshot| {
+                table::scan(snapshot, table, now, &scan)
+            })
         })
     }
 

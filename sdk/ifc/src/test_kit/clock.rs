@@ -1,6 +1,7 @@
 //! Virtual time: tokio's paused clock, counted from a fixed moment.
 
-use ifc_runtime::Clock;
+use ifc_local::VirtualTime;
+use ifc_runtime::{BoxFuture, Clock};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -23,15 +24,6 @@ impl VirtualClock {
     pub(super) fn start(&self) {
         let _ = self.start.set(Instant::now());
     }
-
-    /// Waits until `time`; tokio moves its clock there when nothing else is left to do.
-    pub(super) async fn sleep_until(&self, time: SystemTime) {
-        let Some(start) = self.start.get() else {
-            return;
-        };
-        let offset = time.duration_since(Self::origin()).unwrap_or_default();
-        tokio::time::sleep_until(*start + offset).await;
-    }
 }
 
 impl Clock for VirtualClock {
@@ -40,5 +32,18 @@ impl Clock for VirtualClock {
             Some(start) => Self::origin() + start.elapsed(),
             None => Self::origin(),
         }
+    }
+}
+
+impl VirtualTime for VirtualClock {
+    /// Tokio moves its clock there when nothing else is left to do.
+    fn wait_until(&self, time: SystemTime) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Some(start) = self.start.get() else {
+                return;
+            };
+            let offset = time.duration_since(Self::origin()).unwrap_or_default();
+            tokio::time::sleep_until(*start + offset).await;
+        })
     }
 }

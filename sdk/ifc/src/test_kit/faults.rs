@@ -1,173 +1,108 @@
-//! Seeded faults.
+//! How unkind the cloud of a test is.
 
-use super::lock;
-use fastrand::Rng;
-use std::sync::{Arc, Mutex};
+use ifc_local::{Adversary, Unkindness};
+use std::sync::Arc;
 
-/// The seed of a test: `IFC_SEED`, or the test's own, or a fresh one.
-pub(super) fn seed(own: Option<u64>) -> u64 {
-    std::env::var("IFC_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .or(own)
-        .unwrap_or_else(|| fastrand::u64(..))
-}
-
-/// What becomes of a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Normal,
-    Duplicate,
-    CrashBefore,
-    CrashAfter { polls: u32 },
-}
-
-/// What becomes of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OperationFate {
-    Normal,
-    /// It fails and nothing happened.
-    FailBefore,
-    /// It happened, and the reply is lost.
-    FailAfter,
-}
-
-/// The faults in force, and the randomness they are drawn from.
-pub(super) struct FaultPlan {
-    seed: u64,
-    random: Rng,
-    duplicate: f64,
-    crash: f64,
-    fail: f64,
-    reorder: bool,
-    used: bool,
-}
-
-impl FaultPlan {
-    pub(super) fn new(seed: u64) -> FaultPlan {
-        FaultPlan {
-            seed,
-            random: Rng::with_seed(seed),
-            duplicate: 0.0,
-            crash: 0.0,
-            fail: 0.0,
-            reorder: false,
-            used: false,
-        }
-    }
-
-    pub(super) fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    pub(super) fn used(&self) -> bool {
-        self.used
-    }
-
-    pub(super) fn shuffle(&mut self, order: &mut [usize]) {
-        if self.reorder {
-            self.random.shuffle(order);
-        }
-    }
-
-    pub(super) fn fate(&mut self) -> Fate {
-        if self.random.f64() < self.crash {
-            return match self.random.bool() {
-                true => Fate::CrashBefore,
-                false => Fate::CrashAfter {
-                    polls: self.random.u32(1..12),
-                },
-            };
-        }
-        if self.random.f64() < self.duplicate {
-            return Fate::Duplicate;
-        }
-        Fate::Normal
-    }
-
-    pub(super) fn operation(&mut self) -> OperationFate {
-        if self.random.f64() >= self.fail {
-            return OperationFate::Normal;
-        }
-        match self.random.bool() {
-            true => OperationFate::FailBefore,
-            false => OperationFate::FailAfter,
-        }
-    }
-}
-
-/// Sets the faults that a test meets from here on. Probabilities are from 0 to 1.
+/// Makes a test's cloud more or less unkind from here on. Probabilities are from 0 to 1.
 ///
-/// Everything random comes from one seed: `IFC_SEED`, or else [`seed`](Faults::seed), or else a
-/// fresh one for every run. A failing test prints its seed with the command that replays it.
+/// # What happens without it
+///
+/// A test meets what every cloud does now and then. To each event, with these probabilities:
+///
+/// | | |
+/// |---|---|
+/// | 5 % | it is delivered twice: at once, or, where no order is promised, half of them up to 30 s later |
+/// | 3 % | the process dies: half of them when the handler has ended and not yet acknowledged, the others anywhere before; [`State`](crate::State) is made anew |
+/// | 2 % | the handler ends after its lease: what it said does not count |
+/// | 2 % | one operation of the handler fails as unavailable, half of them after they took effect |
+///
+/// Whatever has no promised order comes in any order, up to four batches of a unit at a time, and
+/// handlers that run at the same time take turns at each operation. A batch is of any size up to
+/// what was asked for. Half of the reads of indexes, and of those marked `eventual`, show the table as
+/// it was up to 2 s ago.
+///
+/// It never breaks a promise, and it is fair: an event loses at most one attempt to it, never its
+/// last one, none when it has fewer than three in all; and an attempt is lost only where the test
+/// lets enough time pass to make up for it. [`run_due`](super::TestCloud::run_due) lets none pass, so
+/// nothing is lost there; after [`settle`](super::TestCloud::settle) everything is made up for, and no
+/// read is behind. Requests, functions that the test calls, and operations of the test itself
+/// neither fail nor wait.
+///
+/// # Seeds
+///
+/// All of it comes from one seed: `IFC_SEED`, or else [`seed`](Faults::seed), or else a fresh one
+/// for every run. A failing test prints its seed with the command that replays it exactly.
 pub struct Faults {
-    plan: Arc<Mutex<FaultPlan>>,
+    adversary: Arc<Adversary>,
 }
 
 impl Faults {
-    pub(super) fn new(plan: Arc<Mutex<FaultPlan>>) -> Faults {
-        Faults { plan }
+    pub(super) fn new(adversary: Arc<Adversary>) -> Faults {
+        Faults { adversary }
     }
 
-    fn set(self, change: impl FnOnce(&mut FaultPlan)) -> Faults {
-        let mut plan = lock(&self.plan);
-        plan.used = true;
-        change(&mut plan);
-        drop(plan);
+    fn set(self, change: impl FnOnce(&mut Unkindness)) -> Faults {
+        self.adversary.change(change);
         self
     }
 
-    /// Delivers events twice.
+    /// Delivers events twice with this probability.
     ///
     /// # Panics
     /// When it is not a probability.
+    #[track_caller]
     pub fn duplicate(self, probability: f64) -> Faults {
         let probability = checked(probability);
-        self.set(|plan| plan.duplicate = probability)
+        self.set(|unkindness| unkindness.duplicate = probability)
     }
 
-    /// Lets the process die before, within or after a handler: what it had done stays, nothing is
-    /// acknowledged, the event comes again when its lease has run out.
+    /// Lets the process die before, within or after a handler with this probability: what it had
+    /// done stays, nothing is acknowledged, the event comes again when its lease has run out.
+    ///
+    /// This is without mercy: an event may lose all its attempts and end as a dead letter.
     ///
     /// # Panics
     /// When it is not a probability.
+    #[track_caller]
     pub fn crash(self, probability: f64) -> Faults {
         let probability = checked(probability);
-        self.set(|plan| plan.crash = probability)
+        self.set(|unkindness| {
+            unkindness.crash = probability;
+            unkindness.merciful = false;
+        })
     }
 
-    /// Lets operations of handlers fail as unavailable, half of them after they took effect.
-    /// Operations of the test itself do not fail.
+    /// Lets operations of handlers, also of routes and functions, fail as unavailable with this
+    /// probability, half of them after they took effect. Operations of the test itself do not fail.
     ///
     /// # Panics
     /// When it is not a probability.
+    #[track_caller]
     pub fn fail_operations(self, probability: f64) -> Faults {
         let probability = checked(probability);
-        self.set(|plan| plan.fail = probability)
+        self.set(|unkindness| unkindness.fail_operations = probability)
     }
 
-    /// Takes sources in random order.
+    /// Delivers what has no promised order in any, several at a time, in batches of any size.
     pub fn reorder(self) -> Faults {
-        self.set(|plan| plan.reorder = true)
+        self.set(|unkindness| (unkindness.shuffle, unkindness.split) = (true, true))
     }
 
-    /// Draws from this seed, unless `IFC_SEED` gives another one.
+    /// Lets indexes and eventual reads be up to 2 s behind.
+    pub fn stale_reads(self) -> Faults {
+        self.set(|unkindness| unkindness.lag = true)
+    }
+
+    /// Draws from this seed from here on, unless `IFC_SEED` gives another one.
     pub fn seed(self, seed: u64) -> Faults {
-        let seed = self::seed(Some(seed));
-        self.set(|plan| {
-            plan.seed = seed;
-            plan.random = Rng::with_seed(seed);
-        })
+        self.adversary
+            .reseed(super::seed::of_variable().unwrap_or(seed));
+        self
     }
 
-    /// No more faults from here on.
+    /// Nothing unkind from here on.
     pub fn none(self) -> Faults {
-        self.set(|plan| {
-            plan.duplicate = 0.0;
-            plan.crash = 0.0;
-            plan.fail = 0.0;
-            plan.reorder = false;
-        })
+        self.set(|unkindness| *unkindness = Unkindness::NONE)
     }
 }
 
@@ -178,29 +113,4 @@ fn checked(probability: f64) -> f64 {
         "{probability} is not a probability: give a number from 0 to 1"
     );
     probability
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_seeds_give_equal_fates() {
-        let draw = |seed| {
-            let mut plan = FaultPlan::new(seed);
-            (plan.duplicate, plan.crash, plan.fail) = (0.3, 0.3, 0.3);
-            let fates: Vec<Fate> = (0..100).map(|_| plan.fate()).collect();
-            let operations: Vec<OperationFate> = (0..100).map(|_| plan.operation()).collect();
-            (fates, operations)
-        };
-        assert_eq!(draw(7), draw(7));
-        assert_ne!(draw(7), draw(8));
-    }
-
-    #[test]
-    fn without_faults_all_is_normal() {
-        let mut plan = FaultPlan::new(1);
-        assert!((0..1000).all(|_| plan.fate() == Fate::Normal));
-        assert!((0..1000).all(|_| plan.operation() == OperationFate::Normal));
-    }
 }

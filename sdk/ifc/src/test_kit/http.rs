@@ -152,7 +152,14 @@ impl TestRequest {
                 Ok(response) => (Some(name), response),
                 Err(never) => match never {},
             },
-            To::Bucket => (None, self.inner.local.answer_presigned(request).await),
+            To::Bucket => (
+                None,
+                self.inner
+                    .simulation
+                    .local()
+                    .answer_presigned(request)
+                    .await,
+            ),
         };
         let (parts, body) = response.into_parts();
         let body = match to_bytes(body, usize::MAX).await {

@@ -1,69 +1,46 @@
-//! What happens around every operation of a test: it is recorded, and some fail.
+//! What happens in a test is written down, and what dies forgets.
 
-use super::faults::{FaultPlan, OperationFate};
 use super::lock;
 use super::trace::{TraceEntry, TraceEvent};
-use ifc_local::Local;
-use ifc_manifest::{Kind, Verb};
-use ifc_runtime::intercept::Interceptor;
-use ifc_runtime::{BoxFuture, Error, ErrorKind, Invocation, Target, TraceContext};
+use ifc_local::{Edge, Lease, Local, Observer};
+use ifc_manifest::Verb;
+use ifc_runtime::{Environment, Invocation, Outcome, Target, TraceContext};
 use std::sync::{Arc, Mutex};
 
+/// Writes down every operation and every delivery.
 pub(super) struct Observation {
     pub(super) local: Arc<Local>,
-    pub(super) faults: Arc<Mutex<FaultPlan>>,
     pub(super) trace: Arc<Mutex<Vec<TraceEntry>>>,
 }
 
-impl Interceptor for Observation {
-    fn around<'a, T: Send + 'a>(
-        &'a self,
-        target: Target<'a>,
-        _: Kind,
-        verb: Verb,
-        operation: BoxFuture<'a, Result<T, Error>>,
-    ) -> BoxFuture<'a, Result<T, Error>> {
-        Box::pin(self.observe(target, verb, operation))
+impl Observer for Observation {
+    fn delivered(&self, edge: &Edge, leases: &[Lease], outcomes: Option<&[Outcome]>) {
+        let mut trace = lock(&self.trace);
+        for (position, lease) in leases.iter().enumerate() {
+            let delivery = &lease.delivery;
+            trace.push(TraceEntry {
+                time: self.local.now(),
+                unit: Some(edge.unit.clone()),
+                trace_id: delivery.trace.trace_id,
+                cause: Some(delivery.trace.parent_id),
+                event: TraceEvent::Delivery {
+                    source: edge.source.clone(),
+                    event_id: delivery.id.clone(),
+                    attempt: delivery.attempt,
+                    outcome: outcomes.and_then(|outcomes| outcomes.get(position).cloned()),
+                },
+            });
+        }
     }
-}
 
-impl Observation {
-    async fn observe<T>(
-        &self,
-        target: Target<'_>,
-        verb: Verb,
-        operation: BoxFuture<'_, Result<T, Error>>,
-    ) -> Result<T, Error> {
+    fn died(&self, _: &str) {
+        if let Ok(environment) = Environment::current() {
+            environment.states.forget();
+        }
+    }
+
+    fn operated(&self, target: Target<'_>, verb: Verb, succeeded: bool) {
         let invocation = Invocation::current();
-        let fate = match invocation {
-            Some(_) => lock(&self.faults).operation(),
-            None => OperationFate::Normal,
-        };
-        let unavailable = |message: &str| {
-            Error::new(ErrorKind::Unavailable, message)
-                .on(target, verb)
-                .from_provider("test")
-        };
-        let result = match fate {
-            OperationFate::Normal => operation.await,
-            OperationFate::FailBefore => Err(unavailable("injected fault: nothing happened")),
-            OperationFate::FailAfter => match operation.await {
-                Ok(_) => Err(unavailable("injected fault: the reply was lost")),
-                Err(error) => Err(error),
-            },
-        };
-        self.record(target, verb, invocation, result.is_ok());
-        result
-    }
-
-    /// Apart from [`observe`](Self::observe), which is compiled for every type of reply.
-    fn record(
-        &self,
-        target: Target<'_>,
-        verb: Verb,
-        invocation: Option<Arc<Invocation>>,
-        succeeded: bool,
-    ) {
         let trace = invocation
             .as_ref()
             .map_or_else(TraceContext::root, |invocation| invocation.trace);

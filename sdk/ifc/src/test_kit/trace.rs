@@ -91,13 +91,27 @@ impl Trace {
             .collect()
     }
 
-    /// The deliveries to a unit.
+    /// The deliveries to a unit, also second copies and repeated ones.
     pub fn deliveries_to(&self, unit: &str) -> Vec<&TraceEntry> {
         self.entries
             .iter()
             .filter(|entry| entry.unit.as_deref() == Some(unit))
             .filter(|entry| matches!(entry.event, TraceEvent::Delivery { .. }))
             .collect()
+    }
+
+    /// The ids of the events that were delivered to a unit, each once, in the order of their first
+    /// delivery.
+    pub fn events_to(&self, unit: &str) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for entry in self.deliveries_to(unit) {
+            if let TraceEvent::Delivery { event_id, .. } = &entry.event
+                && !ids.contains(event_id)
+            {
+                ids.push(event_id.clone());
+            }
+        }
+        ids
     }
 
     /// Whether something labelled `cause` led to something labelled `effect`: both happened in one

@@ -195,6 +195,12 @@ impl Database {
         }
     }
 
+    /// The last commit, for as long as it is held; `None` when it cannot be had now.
+    pub(super) fn snapshot(&self) -> Option<Snapshot> {
+        let transaction = self.current().ok()?.begin_read().ok()?;
+        transaction.open_table(DATA).ok()
+    }
+
     /// Runs jobs in one transaction, commits it, and answers them all.
     pub(super) fn run(&self, mut jobs: Vec<Job>) {
         let guard = self.writing.lock().unwrap_or_else(PoisonError::into_inner);

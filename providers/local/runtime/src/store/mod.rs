@@ -8,6 +8,7 @@ mod backend;
 mod database;
 mod directory;
 mod error;
+mod history;
 pub(crate) mod keys;
 mod writer;
 
@@ -15,15 +16,17 @@ pub(crate) use directory::Directory;
 pub(crate) use error::Fault;
 pub use error::OpenError;
 
+use crate::moment::Moment;
 use database::Database;
-use ifc_runtime::{Error, ErrorKind};
+use history::History;
+use ifc_runtime::{Clock, Error, ErrorKind};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{ReadOnlyTable, ReadableTable, TableDefinition};
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use writer::{Job, Writer};
 
 /// Where the data lives.
@@ -151,6 +154,8 @@ pub(crate) type Listener = Box<dyn Fn(u32) + Send + Sync>;
 
 /// The store.
 pub(crate) struct Store {
+    /// Kept when reads may be behind. Declared first: it lets go of the database before that closes.
+    history: OnceLock<History>,
     database: Arc<Database>,
     /// The thread that commits; none in memory.
     writer: Option<Writer>,
@@ -174,6 +179,7 @@ impl Store {
                 };
                 let database = Database::open("memory".into(), false, Box::new(open), listener)?;
                 Ok(Store {
+                    history: OnceLock::new(),
                     database: Arc::new(database),
                     writer: None,
                     _directory: None,
@@ -247,6 +253,7 @@ impl Store {
             error,
         })?;
         Ok(Store {
+            history: OnceLock::new(),
             database,
             writer: Some(writer),
             _directory: None,
@@ -263,6 +270,9 @@ impl Store {
 
     /// Commits what is waiting and closes the store. Everything after is refused.
     pub(crate) fn close(&self) {
+        if let Some(history) = self.history.get() {
+            history.forget();
+        }
         if let Some(writer) = &self.writer {
             writer.close();
         }
@@ -282,6 +292,34 @@ impl Store {
         Ok(value.expect("a read that succeeds leaves its value"))
     }
 
+    /// Keeps what the store was for `span` nanoseconds, for [`read_behind`](Store::read_behind).
+    pub(crate) fn keep_history(&self, clock: Arc<dyn Clock>, span: i64) {
+        let _ = self.history.set(History::new(clock, span));
+    }
+
+    /// As [`read`](Store::read), from what the store was `behind` nanoseconds ago, as far as that is
+    /// kept.
+    ///
+    /// # Errors
+    /// As [`read`](Store::read).
+    pub(crate) fn read_behind<T>(
+        &self,
+        behind: i64,
+        read: impl Fn(&Snapshot) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let history = self.history.get().filter(|_| behind > 0);
+        match history.and_then(|history| history.read(behind, &read)) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(Fault::Refused(error))) => Err(error),
+            Some(Err(Fault::Storage(_))) | None => self.read(read),
+        }
+    }
+
+    /// When no read is behind what was written so far; `None` when none ever is.
+    pub(crate) fn caught_up(&self) -> Option<Moment> {
+        self.history.get()?.caught_up()
+    }
+
     /// Runs a command in the next transaction and waits until it is committed.
     ///
     /// A command that refuses must not have written anything. It may run on another thread; when
@@ -299,6 +337,9 @@ impl Store {
     }
 
     async fn write_any(&self, command: writer::Command) -> Result<writer::Value, Error> {
+        if let Some(history) = self.history.get() {
+            history.before_write(|| self.database.snapshot());
+        }
         let Some(writer) = &self.writer else {
             return self.write_any_now(command);
         };
