@@ -97,12 +97,12 @@ fn a_killed_writer_leaves_old_or_new() {
     let mut last = 0;
     for kill in 0..KILLS {
         let mut child = child("child_that_is_killed", place.path());
-        // Until it has written at all; how far it gets after that is chance.
-        while number(&store, "deep/state") == last {
+        // Every other one has written at all when it is killed; how far it gets is chance.
+        while kill % 2 == 0 && number(&store, "deep/state") == last {
             assert!(child.try_wait().unwrap().is_none(), "the writer failed");
             std::thread::sleep(Duration::from_micros(200));
         }
-        std::thread::sleep(Duration::from_micros(random.u64(..5_000)));
+        std::thread::sleep(Duration::from_micros(random.u64(..8_000)));
         child.kill().unwrap();
         child.wait().unwrap();
 
@@ -121,7 +121,6 @@ fn a_killed_writer_leaves_old_or_new() {
         assert_eq!(last, state + 1);
         now(store.put("acknowledged", &body(last), &Precondition::Any)).unwrap();
     }
-    assert!(last > 2 * KILLS, "writers were killed before they wrote");
 }
 
 const ROUNDS: u64 = 150;
