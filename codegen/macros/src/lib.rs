@@ -146,6 +146,31 @@ pub fn on_change(arguments: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
+/// Runs an async function when an object of a bucket is written, by a put, a copy or an upload:
+/// `#[on_created(RECEIPTS, prefix = "2026/", suffix = ".pdf")]`.
+///
+/// Its first parameter is `ObjectCreated`, `Event<ObjectCreated>` or `Batch<ObjectCreated>`; what it
+/// returns is that of a `#[consumer]`. Events come at least once and in no order. A bucket may have
+/// any number of such handlers, each with a queue of its own. Knobs: `prefix` and `suffix` of the
+/// keys, `max_attempts`, `backoff = (min, max)`, `batch`, `max_wait`, `max_concurrency`, and those
+/// of a unit: `name`, `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+#[proc_macro_attribute]
+pub fn on_created(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, |arguments, item| {
+        handler::source("on_created", "CreatedSource", arguments, item)
+    })
+}
+
+/// Runs an async function when an object of a bucket is removed: `#[on_deleted(RECEIPTS)]`. Its
+/// first parameter is `ObjectDeleted`, `Event<ObjectDeleted>` or `Batch<ObjectDeleted>`; all else is
+/// as for `#[on_created]`.
+#[proc_macro_attribute]
+pub fn on_deleted(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, |arguments, item| {
+        handler::source("on_deleted", "DeletedSource", arguments, item)
+    })
+}
+
 /// Runs an async function by the clock: `#[schedule("0 3 * * *", tz = "Europe/Rome")]` or
 /// `#[schedule(every = minutes(5))]`.
 ///

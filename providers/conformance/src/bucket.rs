@@ -1,6 +1,7 @@
 //! Bucket: objects, conditions, ranges, copies, expiry (contract, 4.8). Lists and presigned URLs
 //! have files of their own.
 
+mod event;
 mod list;
 mod presign;
 
@@ -151,6 +152,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
             unknown
         ),
     ];
+    clauses.extend(event::clauses());
     clauses.extend(list::clauses());
     clauses.extend(presign::clauses());
     clauses
@@ -286,7 +288,7 @@ async fn missing(trial: Trial) {
     for key in ["a", "a/b/c", "b", "A/b"] {
         assert!(running.get_object(key).await.is_none(), "{key}");
         assert_eq!(running.head(key).await, None, "{key}");
-        let read = running.try_read(key, ByteRange::From(7)).await;
+        let read = running.try_read(key, ByteRange::StartingAt(7)).await;
         assert!(accepted("read", read).is_none(), "{key}");
     }
 }
@@ -374,7 +376,7 @@ async fn large(trial: Trial) {
     for (range, from, to) in [
         (ByteRange::Between(edge - 3, edge + 5), edge - 3, edge + 5),
         (ByteRange::Last(1_000_000), size - 1_000_000, size),
-        (ByteRange::From(size - 1), size - 1, size),
+        (ByteRange::StartingAt(size - 1), size - 1, size),
     ] {
         let read = accepted("read", running.try_read("copy", range).await);
         let object = read.expect("it was copied");
@@ -451,8 +453,8 @@ async fn ranges(trial: Trial) {
         (ByteRange::Between(3, 7), "3456", 3..7),
         (ByteRange::Between(8, 1_000), "89", 8..10),
         (ByteRange::Between(9, u64::MAX), "9", 9..10),
-        (ByteRange::From(0), "0123456789", 0..10),
-        (ByteRange::From(9), "9", 9..10),
+        (ByteRange::StartingAt(0), "0123456789", 0..10),
+        (ByteRange::StartingAt(9), "9", 9..10),
         (ByteRange::Last(1), "9", 9..10),
         (ByteRange::Last(4), "6789", 6..10),
         (ByteRange::Last(10), "0123456789", 0..10),
@@ -471,10 +473,10 @@ async fn range_outside(trial: Trial) {
     running.put_object("digits", b"0123456789").await;
     running.put_object("empty", b"").await;
     for (key, range) in [
-        ("digits", ByteRange::From(10)),
+        ("digits", ByteRange::StartingAt(10)),
         ("digits", ByteRange::Between(10, 11)),
         ("digits", ByteRange::Between(1 << 40, 1 << 41)),
-        ("empty", ByteRange::From(0)),
+        ("empty", ByteRange::StartingAt(0)),
         ("empty", ByteRange::Between(0, 1)),
         ("empty", ByteRange::Last(1)),
     ] {

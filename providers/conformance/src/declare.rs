@@ -3,7 +3,7 @@
 
 use crate::script;
 use ifc_manifest::format::Value;
-use ifc_manifest::kind::bucket::BucketKnobs;
+use ifc_manifest::kind::bucket::{BucketKnobs, KeyFilterKnobs};
 use ifc_manifest::kind::config::ConfigKnobs;
 use ifc_manifest::kind::edge::{ConsumerSpec, Edge, RetrySpec};
 use ifc_manifest::kind::http_api::HttpApiKnobs;
@@ -66,6 +66,27 @@ impl Declarations {
             config: Value::written(|encoder| {
                 ConsumerSpec::DEFAULT.encode(encoder);
                 retry.encode(encoder);
+            }),
+        };
+        let unit = Some(UnitSpec::new(Duration::from_secs(60)));
+        self.handler(name, trigger, unit, Thunk::Event(script::on_events))
+    }
+
+    /// One that watches the objects of a bucket, which is the unit of this name.
+    pub(crate) fn watcher(
+        self,
+        name: &str,
+        bucket: &str,
+        edge: Edge,
+        filter: KeyFilterKnobs,
+    ) -> Declarations {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, bucket),
+            edge: edge.as_str().to_owned(),
+            config: Value::written(|encoder| {
+                filter.encode(encoder);
+                ConsumerSpec::DEFAULT.encode(encoder);
+                RetrySpec::DEFAULT.encode(encoder);
             }),
         };
         let unit = Some(UnitSpec::new(Duration::from_secs(60)));

@@ -2,7 +2,7 @@
 //!
 //! A handler is a plain function, so it finds its script by a number that the event carries in its
 //! body: `{"script": 7, …}`. The suite writes every body itself, but for those of changes: there
-//! the item's partition key begins with the number, `7/…`.
+//! the item's partition key begins with the number, `7/…`, and so does the key of an object.
 
 use ifc_runtime::{BoxFuture, Delivery, HandlerError, Invocation, Outcome, Provider};
 use serde_json::Value;
@@ -163,9 +163,10 @@ fn script_of(body: &Value) -> Option<Arc<Script>> {
     scripts().get(&number).cloned()
 }
 
-/// The number at the beginning of a changed item's partition key.
+/// The number at the beginning of a changed item's partition key, or of an object's key.
 fn script_of_key(key: &Value) -> Option<u64> {
-    let mut texts = key.as_object()?.values().filter_map(Value::as_str);
+    let attributes = key.as_object().into_iter().flat_map(|key| key.values());
+    let mut texts = attributes.chain([key]).filter_map(Value::as_str);
     texts.find_map(|text| text.split_once('/')?.0.parse().ok())
 }
 

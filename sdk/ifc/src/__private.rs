@@ -1,5 +1,6 @@
 //! What generated code refers to. Not part of the public interface.
 
+pub use crate::bucket::{CreatedSource, DeletedSource};
 pub use crate::event::{IntoOutcomes, Outcomes, Receive, run as run_events};
 pub use crate::function::{CallOptions, FunctionReply, argument, invoke, invoke_async};
 pub use crate::queue::{Consumable, ConsumerOptions};

@@ -68,8 +68,8 @@ pub mod test_kit;
 pub mod __private;
 
 pub use bucket::{
-    Bucket, GetObject, HeadObject, ListObjects, Object, ObjectPage, PresignGet, PresignPut,
-    PresignedPut, PutObject,
+    Bucket, GetObject, HeadObject, ListObjects, Object, ObjectCreated, ObjectDeleted, ObjectPage,
+    PresignGet, PresignPut, PresignedPut, PutObject,
 };
 pub use config::Config;
 pub use cursor::Cursor;
@@ -77,8 +77,8 @@ pub use durations::{days, hours, minutes, seconds};
 pub use event::{Batch, Event};
 pub use http_api::{Cors, HttpApi};
 pub use ifc_macros::{
-    Item, consumer, delete, function, get, main, on_change, patch, post, put, resource, schedule,
-    subscriber, test,
+    Item, consumer, delete, function, get, main, on_change, on_created, on_deleted, patch, post,
+    put, resource, schedule, subscriber, test,
 };
 pub use ifc_manifest::kind::Retention;
 pub use ifc_manifest::kind::secret::Charset;

@@ -4,9 +4,9 @@ pub use crate::axum::extract::{Form, Json, Path, Query};
 pub use crate::axum::http::{HeaderMap, StatusCode};
 pub use crate::axum::response::IntoResponse;
 pub use crate::{
-    Arch, Batch, Bucket, Change, Config, Cors, Event, HandlerError, HttpApi, Item, Outcome,
-    Provide, Queue, Resource, Result, Secret, State, Table, Topic, attribute, consumer, days,
-    delete, function, get, hours, minutes, on_change, patch, post, put, resource, schedule,
-    seconds, subscriber,
+    Arch, Batch, Bucket, Change, Config, Cors, Event, HandlerError, HttpApi, Item, ObjectCreated,
+    ObjectDeleted, Outcome, Provide, Queue, Resource, Result, Secret, State, Table, Topic,
+    attribute, consumer, days, delete, function, get, hours, minutes, on_change, on_created,
+    on_deleted, patch, post, put, resource, schedule, seconds, subscriber,
 };
 pub use serde::{Deserialize, Serialize};

@@ -25,6 +25,31 @@ async fn upload(Path(id): Path<String>, body: Body) -> Result<String> {
     Ok(RECEIPTS.put_stream(id, body).if_absent().await?)
 }
 
+#[resource]
+static LABELS: Bucket = Bucket::new("labels");
+
+#[on_created(LABELS, prefix = "in/", suffix = ".txt")]
+async fn shout(created: ObjectCreated) -> Result<()> {
+    let Some(label) = LABELS.get(&created.key).await? else {
+        return Ok(());
+    };
+    let text = label.text().await?.to_uppercase();
+    LABELS
+        .put(created.key.replacen("in/", "out/", 1), text)
+        .await?;
+    Ok(())
+}
+
+#[on_deleted(LABELS, prefix = "in/", batch = 5)]
+async fn forget(deleted: Batch<ObjectDeleted>) -> Result<()> {
+    for event in &*deleted {
+        LABELS
+            .delete(event.body.key.replacen("in/", "out/", 1))
+            .await?;
+    }
+    Ok(())
+}
+
 ifc::main!();
 
 #[ifc::test]
@@ -240,4 +265,31 @@ async fn objects_expire_by_prefix(cloud: TestCloud) {
     cloud.advance(seconds(1)).await;
     assert!(RECEIPTS.head("drafts/a").await.unwrap().is_none());
     assert_eq!(cloud.bucket(&RECEIPTS).keys(), ["kept/a"]);
+}
+
+#[ifc::test]
+async fn handlers_hear_of_objects_that_come_and_go(cloud: TestCloud) {
+    for key in ["in/a.txt", "in/b.txt", "in/c.md", "other/d.txt"] {
+        LABELS.put(key, key).await.unwrap();
+    }
+    cloud.settle().await;
+    let probe = cloud.bucket(&LABELS);
+    let keys = [
+        "in/a.txt",
+        "in/b.txt",
+        "in/c.md",
+        "other/d.txt",
+        "out/a.txt",
+        "out/b.txt",
+    ];
+    assert_eq!(probe.keys(), keys);
+    assert_eq!(
+        probe.get("out/a.txt").await.as_deref(),
+        Some(&b"IN/A.TXT"[..])
+    );
+    // Told of what is gone, twice: nothing is wrong with that.
+    LABELS.delete("in/a.txt").await.unwrap();
+    cloud.faults().duplicate(1.0);
+    cloud.settle().await;
+    assert!(probe.get("out/a.txt").await.is_none());
 }

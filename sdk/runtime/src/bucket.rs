@@ -50,7 +50,7 @@ pub enum ByteRange {
     /// From the first to before the second; the object may end earlier. Not empty.
     Between(u64, u64),
     /// From here to the end.
-    From(u64),
+    StartingAt(u64),
     /// The last so many, or all when there are fewer. Not 0.
     Last(u64),
 }
@@ -60,7 +60,7 @@ impl ByteRange {
     pub fn of(self, size: u64) -> Option<Range<u64>> {
         let range = match self {
             ByteRange::Between(first, end) => first..end.min(size),
-            ByteRange::From(first) => first..size,
+            ByteRange::StartingAt(first) => first..size,
             ByteRange::Last(count) => size.saturating_sub(count)..size,
         };
         (range.start < range.end).then_some(range)
@@ -236,6 +236,19 @@ pub trait BucketOperations {
     ) -> BoxFuture<'a, Result<PresignedPut, Error>>;
 }
 
+/// The body of the event that an object was written, or removed.
+///
+/// ```json
+/// {"key": "2026/o-1.pdf", "size": 1024, "version": "a1"}
+/// ```
+///
+/// Of a removed object `size` and `version` may be null.
+pub fn encode_object_event(key: &str, size: Option<u64>, version: Option<&str>) -> Vec<u8> {
+    serde_json::json!({ "key": key, "size": size, "version": version })
+        .to_string()
+        .into_bytes()
+}
+
 /// The next bytes of a body; `None` at its end. Never empty.
 ///
 /// # Errors
@@ -262,14 +275,14 @@ mod tests {
             (ByteRange::Between(0, 4), 10, Some(0..4)),
             (ByteRange::Between(8, 40), 10, Some(8..10)),
             (ByteRange::Between(10, 40), 10, None),
-            (ByteRange::From(0), 10, Some(0..10)),
-            (ByteRange::From(9), 10, Some(9..10)),
-            (ByteRange::From(10), 10, None),
-            (ByteRange::From(u64::MAX), 10, None),
+            (ByteRange::StartingAt(0), 10, Some(0..10)),
+            (ByteRange::StartingAt(9), 10, Some(9..10)),
+            (ByteRange::StartingAt(10), 10, None),
+            (ByteRange::StartingAt(u64::MAX), 10, None),
             (ByteRange::Last(3), 10, Some(7..10)),
             (ByteRange::Last(30), 10, Some(0..10)),
             (ByteRange::Last(1), 0, None),
-            (ByteRange::From(0), 0, None),
+            (ByteRange::StartingAt(0), 0, None),
         ] {
             assert_eq!(range.of(size), expected, "{range:?} of {size}");
         }

@@ -172,6 +172,7 @@ pub(super) fn resource_details(resource: &Resource) -> Vec<String> {
 fn selection(selection: &Selection) -> Option<String> {
     match selection {
         Selection::Everything => None,
+        Selection::Keys(filter) => Some(format!("[{}*{}]", filter.prefix, filter.suffix)),
         Selection::Attributes(filter) => {
             let tests = filter.tests.iter().map(|(key, test)| match test {
                 Test::AnyOf(values) => format!("{key}: {}", values.join(" | ")),

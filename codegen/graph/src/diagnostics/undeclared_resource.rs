@@ -39,6 +39,7 @@ fn wanted(handler: &HandlerDescriptor) -> Option<(&Address, Kind, &'static str)>
                 Edge::Consumer => "consumes",
                 Edge::Subscriber => "subscribes to",
                 Edge::OnChange => "follows",
+                Edge::OnCreated | Edge::OnDeleted => "watches",
             };
             Some((resource, edge.source(), role))
         }

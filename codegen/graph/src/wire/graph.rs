@@ -201,10 +201,18 @@ enum SourceJson {
         retry: Option<RetryJson>,
         #[serde(skip_serializing_if = "Option::is_none")]
         filter: Option<BTreeMap<String, TestJson>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        keys: Option<KeysJson>,
         batch: u32,
         max_wait_seconds: f64,
         max_concurrency: u32,
     },
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct KeysJson {
+    prefix: String,
+    suffix: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -407,8 +415,15 @@ fn source(source: &Source) -> SourceJson {
             resource: id(resource),
             retry: spec.retry.as_ref().map(retry),
             filter: match &spec.selection {
-                Selection::Everything => None,
                 Selection::Attributes(filter) => Some(tests(filter)),
+                Selection::Everything | Selection::Keys(_) => None,
+            },
+            keys: match &spec.selection {
+                Selection::Keys(filter) => Some(KeysJson {
+                    prefix: filter.prefix.clone(),
+                    suffix: filter.suffix.clone(),
+                }),
+                Selection::Everything | Selection::Attributes(_) => None,
             },
             batch: spec.consumer.batch,
             max_wait_seconds: seconds(spec.consumer.max_wait),

@@ -28,6 +28,12 @@ pub const PRESIGN_PUT: Verb = Verb::new("presign_put");
 /// Every verb.
 pub const VERBS: &[Verb] = &[GET, HEAD, PUT, DELETE, LIST, COPY, PRESIGN_GET, PRESIGN_PUT];
 
+/// The verbs by which an object comes to be.
+pub const CREATING: &[Verb] = &[PUT, COPY, PRESIGN_PUT];
+
+/// The verbs by which an object goes.
+pub const DELETING: &[Verb] = &[DELETE];
+
 limits! {
     /// Days after which objects under a prefix expire.
     EXPIRE_DAYS = "the expiry of objects", 1..=3650, " days";
@@ -318,6 +324,97 @@ impl BucketSpec {
     }
 }
 
+/// Which objects a handler hears of, by the ends of their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyFilterKnobs {
+    /// Beginning of the keys; empty: any.
+    pub prefix: &'static str,
+    /// End of the keys; empty: any.
+    pub suffix: &'static str,
+}
+
+impl KeyFilterKnobs {
+    /// Every object.
+    pub const DEFAULT: KeyFilterKnobs = KeyFilterKnobs {
+        prefix: "",
+        suffix: "",
+    };
+
+    /// Writes the filter's keys into the open map.
+    pub const fn encode<const N: usize>(&self, encoder: &mut Encoder<N>) {
+        if !self.prefix.is_empty() {
+            encoder.text_entry("prefix", self.prefix);
+        }
+        if !self.suffix.is_empty() {
+            encoder.text_entry("suffix", self.suffix);
+        }
+    }
+}
+
+/// As [`declared_prefix`], for the end of keys.
+///
+/// # Panics
+/// When no key can end so.
+#[track_caller]
+pub const fn declared_suffix(suffix: &'static str) -> &'static str {
+    let bytes = suffix.as_bytes();
+    assert!(
+        bytes.len() <= KEY_BYTES_MAX,
+        "the suffix is longer than 900 bytes, and so than any key"
+    );
+    assert!(
+        bytes.is_empty() || (bytes[bytes.len() - 1] != b'/' && bytes[bytes.len() - 1] != b'.'),
+        "the suffix ends with / or a dot, which no key does"
+    );
+    let mut i = 0;
+    while i < bytes.len() {
+        assert!(
+            bytes[i] >= 0x20 && bytes[i] != 0x7f,
+            "the suffix contains a control character, which no key does"
+        );
+        assert!(
+            bytes[i] != b'\\',
+            "the suffix contains \\, which no key does"
+        );
+        assert!(
+            i == 0 || bytes[i] != b'/' || bytes[i - 1] != b'/',
+            "the suffix contains //, which no key does"
+        );
+        i += 1;
+    }
+    suffix
+}
+
+/// A key filter, read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFilter {
+    /// Beginning of the keys; empty: any.
+    pub prefix: String,
+    /// End of the keys; empty: any.
+    pub suffix: String,
+}
+
+impl KeyFilter {
+    /// Reads what [`KeyFilterKnobs::encode`] wrote.
+    pub fn decode(config: &Value) -> KeyFilter {
+        let text = |key| config.text(key).unwrap_or_default().to_owned();
+        KeyFilter {
+            prefix: text("prefix"),
+            suffix: text("suffix"),
+        }
+    }
+
+    /// Whether it lets every key through.
+    pub fn is_empty(&self) -> bool {
+        self.prefix.is_empty() && self.suffix.is_empty()
+    }
+
+    /// Whether an object under `key` is one of them.
+    pub fn matches(&self, key: &str) -> bool {
+        key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,6 +443,29 @@ mod tests {
         assert_eq!(days("tmp/short/a"), Some(1));
         assert_eq!(days("keep/tmp/a"), None);
         assert!(BucketSpec::decode(&Value::empty()).is_err());
+    }
+
+    #[test]
+    fn filters_look_at_both_ends() {
+        let value = Value::written(|encoder| {
+            let knobs = KeyFilterKnobs {
+                prefix: declared_prefix("2026/"),
+                suffix: declared_suffix(".pdf"),
+            };
+            knobs.encode(encoder);
+        });
+        let filter = KeyFilter::decode(&value);
+        for (key, expected) in [
+            ("2026/a.pdf", true),
+            ("2026/.pdf", true),
+            ("2026/a.PDF", false),
+            ("2025/a.pdf", false),
+            ("a.pdf", false),
+        ] {
+            assert_eq!(filter.matches(key), expected, "{key}");
+        }
+        assert!(KeyFilter::decode(&Value::empty()).is_empty());
+        assert!(KeyFilter::decode(&Value::empty()).matches("a"));
     }
 
     #[test]

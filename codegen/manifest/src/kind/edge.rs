@@ -2,6 +2,7 @@
 //! section 3). Each is a queue of its own, hidden but for a declared queue's, with its own
 //! redelivery and its own dead letters.
 
+use super::bucket::{self, KeyFilter};
 use super::topic::{self, Filter};
 use super::{Kind, SpecError, Verb, limits, queue, required, table};
 use crate::format::{Encoder, Value};
@@ -45,11 +46,21 @@ pub enum Edge {
     Subscriber,
     /// `#[on_change]`: one that follows the changes of a table.
     OnChange,
+    /// `#[on_created]`: one that hears of objects that were written.
+    OnCreated,
+    /// `#[on_deleted]`: one that hears of objects that were removed.
+    OnDeleted,
 }
 
 impl Edge {
     /// Every edge.
-    pub const ALL: [Edge; 3] = [Edge::Consumer, Edge::Subscriber, Edge::OnChange];
+    pub const ALL: [Edge; 5] = [
+        Edge::Consumer,
+        Edge::Subscriber,
+        Edge::OnChange,
+        Edge::OnCreated,
+        Edge::OnDeleted,
+    ];
 
     /// The attribute's name, which is also the word in records.
     pub const fn as_str(self) -> &'static str {
@@ -57,6 +68,8 @@ impl Edge {
             Edge::Consumer => "consumer",
             Edge::Subscriber => "subscriber",
             Edge::OnChange => "on_change",
+            Edge::OnCreated => "on_created",
+            Edge::OnDeleted => "on_deleted",
         }
     }
 
@@ -71,6 +84,7 @@ impl Edge {
             Edge::Consumer => Kind::Queue,
             Edge::Subscriber => Kind::Topic,
             Edge::OnChange => Kind::Table,
+            Edge::OnCreated | Edge::OnDeleted => Kind::Bucket,
         }
     }
 
@@ -80,6 +94,8 @@ impl Edge {
             Edge::Consumer => queue::VERBS,
             Edge::Subscriber => topic::VERBS,
             Edge::OnChange => table::CHANGING,
+            Edge::OnCreated => bucket::CREATING,
+            Edge::OnDeleted => bucket::DELETING,
         }
     }
 
@@ -89,6 +105,8 @@ impl Edge {
             Edge::Consumer => "queue.message",
             Edge::Subscriber => "topic.message",
             Edge::OnChange => "table.change",
+            Edge::OnCreated => "bucket.created",
+            Edge::OnDeleted => "bucket.deleted",
         }
     }
 }
@@ -106,6 +124,8 @@ pub enum Selection {
     Everything,
     /// Those with such attributes.
     Attributes(Filter),
+    /// Those of objects with such keys.
+    Keys(KeyFilter),
 }
 
 /// The configured properties of an edge.
@@ -133,10 +153,14 @@ impl EdgeSpec {
             consumer: ConsumerSpec::decode(config)?,
             retry: match edge {
                 Edge::Consumer => None,
-                Edge::Subscriber | Edge::OnChange => Some(RetrySpec::decode(config)?),
+                _ => Some(RetrySpec::decode(config)?),
             },
             selection: match edge {
                 Edge::Consumer | Edge::OnChange => Selection::Everything,
+                Edge::OnCreated | Edge::OnDeleted => match KeyFilter::decode(config) {
+                    filter if filter.is_empty() => Selection::Everything,
+                    filter => Selection::Keys(filter),
+                },
                 Edge::Subscriber => match Filter::decode(config)? {
                     Some(filter) => Selection::Attributes(filter),
                     None => Selection::Everything,

@@ -71,8 +71,8 @@ pub(super) fn clauses() -> Vec<Clause> {
     ]
 }
 
-struct Reply {
-    status: StatusCode,
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
@@ -86,7 +86,12 @@ impl Running {
         accepted("presign a GET", url.await)
     }
 
-    async fn put_url(&self, key: &str, content_type: Option<&str>, bytes_max: u64) -> PresignedPut {
+    pub(super) async fn put_url(
+        &self,
+        key: &str,
+        content_type: Option<&str>,
+        bytes_max: u64,
+    ) -> PresignedPut {
         let presign = PresignPut {
             key: key.to_owned(),
             expiry: MINUTE,
@@ -112,7 +117,7 @@ impl Running {
         self.send_request(request(method, url, &[], b"")).await
     }
 
-    async fn upload(&self, presigned: &PresignedPut, body: &[u8]) -> Reply {
+    pub(super) async fn upload(&self, presigned: &PresignedPut, body: &[u8]) -> Reply {
         let headers: Vec<(&str, &str)> = presigned
             .headers
             .iter()

@@ -270,7 +270,7 @@ impl TopicOperations for Local {
                 let queues = subscriptions
                     .iter()
                     .filter(|subscription| match &subscription.spec.selection {
-                        Selection::Everything => true,
+                        Selection::Everything | Selection::Keys(_) => true,
                         Selection::Attributes(filter) => filter.matches(&outgoing.attributes),
                     })
                     .map(|subscription| self.queues[subscription.queue].rules)

@@ -173,7 +173,12 @@ fn decide(
                 let spec =
                     BucketSpec::decode(&resource.config).map_err(unreadable("bucket", &name))?;
                 let number = prepared.catalog.declare(Sort::Bucket, &name, json!({}));
-                let bucket = Bucket { name, number, spec };
+                let bucket = Bucket {
+                    address: address.clone(),
+                    name,
+                    number,
+                    spec,
+                };
                 prepared.buckets.push((address.clone(), Arc::new(bucket)));
             }
             Kind::Secret => {

@@ -1,9 +1,11 @@
 //! Bucket: objects by key.
 
 mod check;
+mod event;
 mod object;
 mod operation;
 
+pub use event::{CreatedSource, DeletedSource, ObjectCreated, ObjectDeleted};
 pub use object::Object;
 pub use operation::{
     GetObject, HeadObject, ListObjects, ObjectPage, PresignGet, PresignPut, PresignedPut, PutObject,

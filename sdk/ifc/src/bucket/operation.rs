@@ -68,7 +68,7 @@ impl GetObject {
             ))),
             Some(end) => Ok(Some(ByteRange::Between(first, end))),
             None if first == 0 => Ok(None),
-            None => Ok(Some(ByteRange::From(first))),
+            None => Ok(Some(ByteRange::StartingAt(first))),
         };
         self
     }

@@ -82,6 +82,9 @@ pub(crate) static VISITS: Table<Visit> = Table::new("visits");
 pub(crate) static FOLLOWED: Table<Order> = Table::new("followed").stream();
 
 #[resource]
+pub(crate) static FILES: Bucket = Bucket::new("files");
+
+#[resource]
 pub(crate) static JOBS: Queue<Job> = Queue::new("jobs").lease(seconds(60));
 
 /// The same message type as `JOBS`.

@@ -140,6 +140,9 @@ fn change(number: u64) -> Value {
 fn event(handler: &HandlerDescriptor, number: u64) -> Value {
     match (&handler.trigger, function(handler).as_str()) {
         (Trigger::Source { edge, .. }, _) if edge == "on_change" => change(number),
+        (Trigger::Source { edge, .. }, _) if edge.starts_with("on_") => {
+            json!({ "key": format!("f-{number}"), "size": number, "version": "v" })
+        }
         (Trigger::Source { .. }, _) => json!(Job { number }),
         (_, "recount") => json!("home"),
         (_, "nothing" | "price_of_all") => Value::Null,

@@ -5,6 +5,7 @@
 //! expired object is treated as absent everywhere and removed some time later.
 
 mod bodies;
+mod event;
 mod list;
 mod operations;
 mod presign;
@@ -17,6 +18,7 @@ pub(crate) use operations::remove_orphans;
 use crate::moment::{Moment, nanoseconds, to_system};
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, slices};
+use ifc_manifest::Address;
 use ifc_manifest::kind::bucket::BucketSpec;
 use ifc_runtime::ErrorKind;
 use ifc_runtime::bucket::{ObjectHead, PutCondition};
@@ -27,6 +29,8 @@ use std::collections::{BTreeMap, HashSet};
 /// A bucket and its number in the store.
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {
+    /// Package and declared name.
+    pub(crate) address: Address,
     /// The name that the application sees.
     pub(crate) name: String,
     /// The bucket's number.

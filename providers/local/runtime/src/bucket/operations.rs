@@ -7,6 +7,7 @@ use crate::store::Transaction;
 use ifc_manifest::kind::bucket::{
     COPY, DELETE, GET, HEAD, LIST, OBJECT_BYTES_MAX, PRESIGN_GET, PRESIGN_PUT, PUT,
 };
+use ifc_manifest::kind::edge::Edge;
 use ifc_runtime::bucket::{
     BucketOperations, ByteRange, Content, ListObjects, Object, ObjectHead, ObjectPage, PresignPut,
     PresignedPut, PutCondition, PutObject,
@@ -98,8 +99,11 @@ impl Local {
         let (version, bucket) = (record.body.clone(), Arc::clone(bucket));
         // From here on the caller may go away, and the record be written all the same.
         let id = body.hand_over();
+        let watchers = self.watchers(Edge::OnCreated, &bucket, &key);
         let command = move |transaction: &mut Transaction<'_, '_>| {
-            super::put(transaction, &bucket, now, &key, &record, &condition)
+            let replaced = super::put(transaction, &bucket, now, &key, &record, &condition)?;
+            watchers.tell(transaction, now, &key, &record)?;
+            Ok(replaced)
         };
         let written = self.store.write(command).await;
         match &written {
@@ -195,8 +199,17 @@ impl BucketOperations for Local {
     ) -> BoxFuture<'a, Result<(), Error>> {
         named(bucket, DELETE, async move {
             let bucket = Arc::clone(self.bucket(bucket)?);
+            let now = self.now_moment();
+            let watchers = self.watchers(Edge::OnDeleted, &bucket, &key);
             let command = move |transaction: &mut Transaction<'_, '_>| {
-                super::delete(transaction, &bucket, &key)
+                let deleted = super::delete(transaction, &bucket, &key)?;
+                // What has expired is gone for everyone but the store.
+                if let Some(record) = &deleted
+                    && !bucket.is_expired(&key, record.modified, now)
+                {
+                    watchers.tell(transaction, now, &key, record)?;
+                }
+                Ok(deleted)
             };
             if let Some(deleted) = self.store.write(command).await? {
                 self.bodies.remove(&deleted.body);

@@ -192,7 +192,7 @@ fn byte_range(value: &HeaderValue) -> Option<ByteRange> {
     };
     match (first, last) {
         ("", last) => number(last).map(ByteRange::Last),
-        (first, "") => number(first).map(ByteRange::From),
+        (first, "") => number(first).map(ByteRange::StartingAt),
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
             (first <= last).then(|| ByteRange::Between(first, last.saturating_add(1)))
@@ -208,7 +208,7 @@ mod tests {
     fn range_headers() {
         for (text, expected) in [
             ("bytes=0-3", Some(ByteRange::Between(0, 4))),
-            ("bytes=5-", Some(ByteRange::From(5))),
+            ("bytes=5-", Some(ByteRange::StartingAt(5))),
             ("bytes=-7", Some(ByteRange::Last(7))),
             ("bytes=3-2", None),
             ("bytes=-", None),

@@ -308,3 +308,70 @@ async fn after_an_error(draw: Draw) -> Result<()> {
     };
     Ok(())
 }
+
+//= files.put
+#[function]
+async fn puts_an_object(draw: Draw) -> Result<()> {
+    let put = FILES.put(format!("f-{}", draw.number), "body");
+    match put.content_type("text/plain").if_absent().await {
+        Err(error) if !error.is_conflict() => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+//= files.put
+#[function]
+async fn puts_a_stream(_: Draw) -> Result<String> {
+    let body = ifc::axum::body::Body::from("streamed");
+    Ok(FILES.put_stream("streamed", body).await?)
+}
+
+//= files.get
+#[function]
+async fn gets_an_object(_: Draw) -> Result<u64> {
+    match FILES.get("f-1").range(..100).await? {
+        Some(object) => Ok(object.bytes().await?.len() as u64),
+        None => Ok(0),
+    }
+}
+
+//= files.head
+#[function]
+async fn looks_at_an_object(_: Draw) -> Result<bool> {
+    Ok(FILES.head("f-1").await?.is_some())
+}
+
+//= files.delete
+#[function]
+async fn deletes_an_object(draw: Draw) -> Result<()> {
+    Ok(FILES.delete(format!("f-{}", draw.number)).await?)
+}
+
+//= files.list
+#[function]
+async fn lists_objects(_: Draw) -> Result<u64> {
+    let all = FILES.list("f-").folders().all().await?;
+    Ok(all.objects.len() as u64)
+}
+
+//= files.put, files.copy
+#[function]
+async fn copies_an_object(_: Draw) -> Result<()> {
+    FILES.put("from", "body").await?;
+    FILES.copy("from", "to").await?;
+    Ok(())
+}
+
+//= files.presign_get
+#[function]
+async fn presigns_a_read(draw: Draw) -> Result<String> {
+    let url = FILES.presign_get(format!("f-{}", draw.number));
+    Ok(url.expires_in(minutes(5)).await?)
+}
+
+//= files.presign_put
+#[function]
+async fn presigns_a_write(_: Draw) -> Result<String> {
+    let upload = FILES.presign_put("upload").max_bytes(100).await?;
+    Ok(upload.url)
+}

@@ -274,3 +274,21 @@ async fn follows_its_own_changes(changes: Batch<Change<Order>>) -> Result<()> {
     batch.await?;
     Ok(())
 }
+
+//= archive.put
+#[on_created(FILES, prefix = "f-", suffix = "1")]
+async fn watches_objects(created: ObjectCreated) -> Result<()> {
+    ARCHIVE.put(&order(created.size)).await?;
+    Ok(())
+}
+
+//= files.head, archive.delete
+#[on_deleted(FILES, batch = 10)]
+async fn watches_removals(deleted: Batch<ObjectDeleted>) -> Result<()> {
+    for deleted in &*deleted {
+        if FILES.head(deleted.body.key.clone()).await?.is_none() {
+            ARCHIVE.delete(&deleted.body.key).await?;
+        }
+    }
+    Ok(())
+}

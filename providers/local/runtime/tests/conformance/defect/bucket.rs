@@ -106,7 +106,11 @@ impl BucketOperations for Defective {
             {
                 put.content = Content::Bytes(what_arrives(body).await.into());
             }
-            self.inner.put_object(self.bucket(bucket), put).await
+            let bucket = self.bucket(bucket);
+            if self.has(Defect::RemovesBeforeItWrites) {
+                self.inner.delete_object(bucket, put.key.clone()).await?;
+            }
+            self.inner.put_object(bucket, put).await
         })
     }
 
@@ -196,6 +200,7 @@ impl BucketOperations for Defective {
         mut presign: PresignPut,
     ) -> BoxFuture<'a, Result<PresignedPut, Error>> {
         match self.defect {
+            Defect::UploadsElsewhere => presign.key.push_str(".part"),
             Defect::PresignsForAnyType => presign.content_type = None,
             Defect::PresignsForAnyLength => presign.bytes_max = OBJECT_BYTES_MAX,
             _ => {}
