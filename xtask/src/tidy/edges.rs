@@ -73,7 +73,7 @@ impl Role {
             ProviderRuntime => (&[Manifest, Runtime], &[Conformance, Emulators]),
             ProviderDeploy => (
                 &[Manifest, Graph, Engine, ProviderRuntime],
-                &[Conformance, Emulators],
+                &[Conformance, Emulators, Runtime],
             ),
             // The local provider's runtime half, until it has a deploy half of its own: `queue`,
             // `secret` and `local reset` work on its directory.

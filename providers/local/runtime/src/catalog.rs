@@ -48,7 +48,14 @@ impl Sort {
         (Sort::Config, "config"),
     ];
 
-    fn word(self) -> &'static str {
+    /// The sort with this word.
+    pub(crate) fn parse(word: &str) -> Option<Sort> {
+        let found = Sort::ALL.iter().find(|(_, known)| *known == word);
+        found.map(|(sort, _)| *sort)
+    }
+
+    /// Its word.
+    pub(crate) fn word(self) -> &'static str {
         let found = Sort::ALL.iter().find(|(sort, _)| *sort == self);
         found.map_or("", |(_, word)| word)
     }
@@ -141,6 +148,25 @@ impl Catalog {
     pub(crate) fn forget(&mut self, sort: Sort, name: &str) -> Option<u32> {
         let entry = self.entries.remove(&key(sort, name))?;
         Some(entry.number)
+    }
+
+    /// Forgets the indexes of a table; returns their numbers.
+    pub(crate) fn forget_indexes_of(&mut self, table: &str) -> Vec<u32> {
+        let own = |index: &str| {
+            let rest = index
+                .strip_prefix(table)
+                .and_then(|rest| rest.strip_prefix('/'));
+            rest.is_some_and(|rest| !rest.contains('/'))
+        };
+        let indexes = self.of(Sort::Index).map(|(name, _)| name);
+        let gone: Vec<String> = indexes
+            .filter(|name| own(name))
+            .map(str::to_owned)
+            .collect();
+        let numbers = gone
+            .iter()
+            .filter_map(|name| self.forget(Sort::Index, name));
+        numbers.collect()
     }
 
     /// Writes what differs from `before`.

@@ -8,6 +8,7 @@ use crate::config::{self, ConfigStatus};
 use crate::moment;
 use crate::names::unknown;
 use crate::queue::{self, DeadLetter, Depth, Peeked, Rules, Sequence};
+use crate::removal::Removal;
 use crate::secret::{self, KeyRing, SecretStatus};
 use crate::store::{self, Fsync, OpenError, Storage, Transaction};
 use ifc_runtime::{Clock, Error, ErrorKind, SystemClock};
@@ -129,6 +130,17 @@ impl Store {
         let rules = self.rules(queue)?;
         self.store
             .write_now(move |transaction| queue::purge(transaction, &rules))
+    }
+
+    /// Removes what is stored for a resource or an edge. What was never stored is removed too; the
+    /// bodies of objects go when an application starts the next time.
+    ///
+    /// # Errors
+    /// `Unavailable` when the storage fails.
+    pub fn remove(&self, removal: &Removal) -> Result<(), Error> {
+        let removal = removal.clone();
+        self.store
+            .write_now(move |transaction| removal.carry_out(transaction))
     }
 
     /// Sets the value of a secret, declared or not: it may be declared by the next run. Returns

@@ -6,6 +6,7 @@
 use super::front::CONTROL_PREFIX;
 use crate::local::Local;
 use crate::percent::{parameter, unescape};
+use crate::removal::Removal;
 use crate::report;
 use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
@@ -127,6 +128,13 @@ impl Control {
                 }
             }
             ["invoke", unit] if post => local.invoke_unit(unit, event(body)?).await?,
+            ["removals"] if post => {
+                let removal = Removal::from_json(&event(body)?);
+                let removal =
+                    removal.ok_or_else(|| invalid("what to remove has `sort` and `name`"))?;
+                local.remove(removal).await?;
+                json!({ "removed": true })
+            }
             ["secrets"] if get => report::secrets(&local.secrets()?),
             ["secrets", name] if put => json!({ "version": local.set_secret(name, body).await? }),
             ["config"] if get => report::configs(&local.configs()?),

@@ -34,6 +34,11 @@ pub(crate) const CHANGE: u8 = 11;
 /// Objects of buckets, by their key.
 pub(crate) const OBJECT: u8 = 12;
 
+/// The spaces whose keys carry the number of a resource.
+pub(crate) const NUMBERED: [u8; 9] = [
+    ITEM, INDEX, EXPIRY, MESSAGE, DUE, GROUP, DEAD, CHANGE, OBJECT,
+];
+
 const NUMBER: u8 = 0x10;
 const STRING: u8 = 0x20;
 
