@@ -1,10 +1,11 @@
 //! Orders: an HTTP API over a table, a queue with its consumer, a topic with two subscribers, a
-//! daily schedule and a secret.
+//! bucket whose new objects are events, a daily schedule and a secret.
 
 mod model;
 #[cfg(test)]
 mod tests;
 
+use ifc::axum::response::Redirect;
 use ifc::prelude::*;
 use ifc::{Cursor, Page};
 use model::{Charge, NewOrder, Order, OrderEvent, Receipt, Spent, Status, WAITING};
@@ -25,6 +26,9 @@ pub static ORDER_EVENTS: Topic<OrderEvent> = Topic::new("order-events");
 /// What each customer has spent, order by order: a view that events keep up to date.
 #[resource]
 pub static SPENDING: Table<Spent> = Table::new("spending");
+
+#[resource]
+pub static RECEIPTS: Bucket = Bucket::new("receipts");
 
 #[resource]
 pub static PAYMENT_KEY: Secret = Secret::new("payment-key");
@@ -168,21 +172,62 @@ async fn account(event: OrderEvent) -> Result<()> {
     Ok(())
 }
 
-/// Tells the customer.
-#[subscriber(ORDER_EVENTS)]
-async fn notify(event: Event<OrderEvent>) -> Result<()> {
-    let OrderEvent {
-        order, customer, ..
-    } = &event.body;
-    tracing::info!(
-        customer,
-        order,
-        "your order was {}",
-        event.attributes["kind"]
+/// Writes the receipt. Written twice, it is the same receipt.
+#[subscriber(ORDER_EVENTS, filter = attribute("kind").any_of(&["fulfilled"]))]
+async fn write_receipt(event: OrderEvent) -> Result<()> {
+    let text = format!(
+        "Order {}\nCustomer {}\nTotal {}.{:02}\n",
+        event.order,
+        event.customer,
+        event.total_cents / 100,
+        event.total_cents % 100
     );
+    RECEIPTS
+        .put(&receipt_key(&event.order), text)
+        .content_type("text/plain")
+        .await?;
     Ok(())
 }
 // ANCHOR_END: subscribers
+
+// ANCHOR: receipts
+/// Tells the customer that the receipt is there.
+#[on_created(RECEIPTS, suffix = ".txt")]
+async fn tell(created: ObjectCreated) -> Result<()> {
+    tracing::info!(
+        receipt = created.key,
+        bytes = created.size,
+        "your receipt is ready"
+    );
+    Ok(())
+}
+
+/// Sends the browser to the receipt, at an address that is good for five minutes.
+#[get("/orders/{id}/receipt")]
+async fn receipt(Path(id): Path<String>) -> Result<Redirect> {
+    let key = receipt_key(&id);
+    if RECEIPTS.head(&key).await?.is_none() {
+        return Err(HandlerError::not_found(format!(
+            "no receipt for order `{id}`"
+        )));
+    }
+    let url = RECEIPTS.presign_get(&key).expires_in(minutes(5)).await?;
+    Ok(Redirect::to(&url))
+}
+// ANCHOR_END: receipts
+
+/// A customer chooses the identifiers of orders, and not every one can be a part of a key: what
+/// cannot is written as its code, so that two orders never share a receipt.
+fn receipt_key(order: &str) -> String {
+    let mut key = "receipts/".to_owned();
+    for character in order.chars() {
+        match character.is_ascii_alphanumeric() || character == '-' {
+            true => key.push(character),
+            false => key.push_str(&format!("_{:x}_", u32::from(character))),
+        }
+    }
+    key + ".txt"
+}
 
 #[derive(Serialize)]
 struct Spending {

@@ -1,7 +1,7 @@
 //! The application in a cloud of its own, in virtual time.
 
 use crate::model::{NewOrder, Order, Status};
-use crate::{FULFILMENT, ORDERS, PAYMENT_KEY};
+use crate::{FULFILMENT, ORDERS, PAYMENT_KEY, RECEIPTS, receipt_key};
 use ifc::test_kit::{TestCloud, TestReply};
 use ifc::{days, hours, minutes};
 use serde_json::{Value, json};
@@ -48,9 +48,36 @@ async fn events_keep_the_customers_spending(cloud: TestCloud) {
         json!({ "orders": 2, "cents": 2_500 })
     );
     assert!(cloud.trace().led_to("POST /orders", "spending.put"));
-    // One event for each order that was placed and for each that was fulfilled.
+    // The filter lets only the events of fulfilled orders through.
     assert_eq!(cloud.trace().events_to("account").len(), 2);
-    assert_eq!(cloud.trace().events_to("notify").len(), 4);
+}
+
+#[ifc::test]
+async fn a_fulfilled_order_has_a_receipt(cloud: TestCloud) {
+    cloud.set_secret(&PAYMENT_KEY, "k-123").await;
+    place(&cloud, "o-1").await;
+    let early = cloud.http().get("/orders/o-1/receipt").await;
+    assert_eq!(early.status(), 404);
+    cloud.settle().await;
+
+    assert_eq!(cloud.bucket(&RECEIPTS).keys(), ["receipts/o-1.txt"]);
+    assert!(!cloud.trace().events_to("tell").is_empty());
+    let sent = cloud.http().get("/orders/o-1/receipt").await;
+    assert_eq!(sent.status(), 303);
+    let url = sent.header("location").unwrap().to_owned();
+    let receipt = cloud.fetch(&url).await;
+    assert_eq!(receipt.text(), "Order o-1\nCustomer ada\nTotal 12.50\n");
+    cloud.advance(minutes(6)).await;
+    assert_eq!(cloud.fetch(&url).await.status(), 403);
+}
+
+#[ifc::test]
+async fn no_identifier_reaches_another_orders_receipt(_: TestCloud) {
+    let keys = ["a.b", "a_b", "a_2e_b", "../a", "a/b", "ä"].map(receipt_key);
+    for (position, key) in keys.iter().enumerate() {
+        assert!(!keys[..position].contains(key), "{key}");
+        RECEIPTS.put(key, "x").await.unwrap();
+    }
 }
 
 #[ifc::test]
