@@ -14,6 +14,7 @@ macro_rules! pages {
 }
 
 pages! {
+    bucket = "kinds/bucket.md";
     config = "kinds/config.md";
     declaring = "declaring.md";
     function = "kinds/function.md";
