@@ -108,6 +108,11 @@ fn the_usual_link_is_read_exactly() {
     let shop = Shop::new();
     let text = run(&mut shop.check()).success();
     assert!(text.starts_with("permissions\n"), "{text}");
+    // Under a path that names the analyzer: another one links anew.
+    let folder = shop
+        .path("target/ifc")
+        .join(ifc_analyzer::link::fingerprint());
+    assert!(folder.join("ifc-cc").exists());
     // Stripped too.
     shop.write(
         "Cargo.toml",

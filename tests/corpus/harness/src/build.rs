@@ -46,9 +46,14 @@ impl Workshop {
             .arg(program.name)
             .arg("--target-dir")
             .arg(&self.target)
-            .args(profile.cargo.iter().map(|argument| match program.test {
-                true => argument.replace("--profile=dev", "--profile=test"),
-                false => (*argument).to_owned(),
+            .args(profile.cargo.iter().map(|argument| {
+                match program.test {
+                    // The profiles under which cargo builds tests are these, with the same settings.
+                    true => argument
+                        .replace("--profile=dev", "--profile=test")
+                        .replace("--profile=release", "--profile=bench"),
+                    false => (*argument).to_owned(),
+                }
             }))
             .arg("--")
             .arg(format!("-Clinker={}", self.linker.display()))

@@ -135,17 +135,24 @@ fn no_handler_does_what_was_not_read() {
         ..APPLICATION
     };
     let stated = stated();
-    let executable = workshop().build(program, &DEV, &[]).unwrap();
-    let mut read = found(&permissions(&executable).unwrap());
-    // A test program begins with tests, which may do anything.
-    read.insert(INITIALISATION.to_owned(), BTreeMap::new());
-    let mut comparison = Comparison::default();
-    comparison.add("test of the application", &DEV, &stated, &read);
-    let mut failures = comparison.finish(&stated);
-    let observed = observe(&executable);
-    failures.extend(undiscovered(&observed, &read));
-    let count: usize = observed.values().map(BTreeSet::len).sum();
-    println!("{count} operations of {} handlers observed", observed.len());
+    let mut failures = Vec::new();
+    for profile in [DEV, RELEASE] {
+        let executable = workshop().build(program, &profile, &[]).unwrap();
+        let mut read = found(&permissions(&executable).unwrap());
+        // A test program begins with tests, which may do anything.
+        read.insert(INITIALISATION.to_owned(), BTreeMap::new());
+        let mut comparison = Comparison::default();
+        comparison.add("test of the application", &profile, &stated, &read);
+        failures.extend(comparison.failures);
+        let observed = observe(&executable);
+        failures.extend(undiscovered(&observed, &read));
+        let count: usize = observed.values().map(BTreeSet::len).sum();
+        println!(
+            "{}: {count} operations of {} handlers observed",
+            profile.name,
+            observed.len()
+        );
+    }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
