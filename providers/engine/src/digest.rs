@@ -25,8 +25,12 @@ pub struct Fingerprint(String);
 impl Fingerprint {
     /// The fingerprint of these bytes.
     pub fn of(bytes: &[u8]) -> Fingerprint {
+        Fingerprint::written(&Sha256::digest(bytes))
+    }
+
+    fn written(digest: &[u8]) -> Fingerprint {
         let mut text = String::with_capacity(64);
-        for byte in Sha256::digest(bytes) {
+        for byte in digest {
             // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
         }
@@ -47,6 +51,32 @@ impl Fingerprint {
 impl fmt::Display for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+/// A fingerprint in the making.
+pub(crate) struct Digesting(Sha256);
+
+impl Digesting {
+    /// Begins with what sort of thing it is of, and by which rule.
+    pub(crate) fn new(rule: &str) -> Digesting {
+        let mut digesting = Digesting(Sha256::new());
+        digesting.text(rule);
+        digesting
+    }
+
+    pub(crate) fn number(&mut self, number: u64) {
+        self.0.update(number.to_le_bytes());
+    }
+
+    /// Text with its length, so that no two sequences of texts are fed alike.
+    pub(crate) fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+    }
+
+    pub(crate) fn finish(self) -> Fingerprint {
+        Fingerprint::written(&self.0.finalize())
     }
 }
 

@@ -97,6 +97,7 @@ pub mod state;
 pub mod store;
 
 mod apply;
+mod canonical;
 mod digest;
 mod error;
 mod journal;

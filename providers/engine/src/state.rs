@@ -1,12 +1,12 @@
 //! What we last recorded about a stage's parts. It changes by [`StateEdit`]s only, so that replaying
 //! a journal over an older state gives the newer one.
 
+use crate::canonical::fingerprint_of_state;
 use crate::digest::Fingerprint;
 use crate::model::{
     ApplicationName, Identity, Lifecycle, PartAddress, PartType, PhysicalName, StageName, Value,
 };
 use crate::provider::Target;
-use crate::wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything recorded about one stage.
@@ -156,7 +156,7 @@ impl State {
 
     /// Equal for equal states, whatever their serials.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&wire::state_content_bytes(self))
+        fingerprint_of_state(self)
     }
 
     /// The outputs of one part, when it is known to exist.

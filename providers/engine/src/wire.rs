@@ -13,8 +13,8 @@ mod value;
 
 pub(crate) use journal::{segment_from_bytes, segment_to_bytes};
 pub(crate) use lock::{lock_from_bytes, lock_to_bytes};
-pub(crate) use plan::{blueprint_bytes, plan_from_json, plan_to_json};
-pub(crate) use state::{state_content_bytes, state_from_bytes, state_to_bytes};
+pub(crate) use plan::{plan_from_json, plan_to_json};
+pub(crate) use state::{state_from_bytes, state_to_bytes};
 
 use std::error::Error;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! All parts a stage should have.
 
 use super::{ApplicationName, Identity, Part, PartAddress, StageName};
+use crate::canonical::fingerprint_of_blueprint;
 use crate::digest::Fingerprint;
-use crate::wire;
 use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -121,7 +121,7 @@ impl Blueprint {
 
     /// Equal for equal blueprints.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&wire::blueprint_bytes(self))
+        fingerprint_of_blueprint(self)
     }
 }
 

@@ -111,6 +111,21 @@ impl Part {
         self
     }
 
+    /// Whether its dependencies are these.
+    pub(crate) fn depends_on_exactly(&self, addresses: &BTreeSet<PartAddress>) -> bool {
+        let values = self.properties.values().map(|property| &property.value);
+        let referred: Vec<_> = values.flat_map(Value::references).collect();
+        let referred = || referred.iter().map(|reference| &reference.part);
+        let depends_on = |address| {
+            self.after.contains(address) || referred().any(|referred| referred == address)
+        };
+        self.after
+            .iter()
+            .chain(referred())
+            .all(|address| addresses.contains(address))
+            && addresses.iter().all(depends_on)
+    }
+
     /// Everything that must be there before it: what it refers to and what it names.
     pub fn dependencies(&self) -> BTreeSet<PartAddress> {
         let values = self.properties.values().map(|property| &property.value);

@@ -91,6 +91,35 @@ impl Value {
         }
     }
 
+    /// Whether it is `other` once every output is in the place of the reference to it.
+    pub(crate) fn resolves_to<'a>(
+        &self,
+        other: &Value,
+        lookup: &dyn Fn(&OutputRef) -> Option<&'a Value>,
+    ) -> bool {
+        match (self, other) {
+            (Value::Output(reference), _) => lookup(reference) == Some(other),
+            (Value::Join(_), _) => self.resolve(&|reference| lookup(reference).cloned()) == *other,
+            (Value::List(own), Value::List(others)) => {
+                own.len() == others.len()
+                    && own
+                        .iter()
+                        .zip(others)
+                        .all(|(own, other)| own.resolves_to(other, lookup))
+            }
+            (Value::Map(own), Value::Map(others)) => {
+                own.len() == others.len()
+                    && own
+                        .iter()
+                        .zip(others)
+                        .all(|((key, own), (other_key, other))| {
+                            key == other_key && own.resolves_to(other, lookup)
+                        })
+            }
+            _ => self == other,
+        }
+    }
+
     /// The same with each output that `lookup` knows in the place of the reference to it. What it
     /// does not know stays a reference.
     #[must_use]

@@ -43,7 +43,7 @@ pub(super) struct Planner<'a> {
     /// Leftovers that become parts again, by the address of the part.
     pub(super) reclaimed: BTreeMap<PartAddress, Identity>,
     /// The outputs that are known beforehand, by part.
-    known: BTreeMap<PartAddress, BTreeMap<String, Value>>,
+    known: BTreeMap<&'a PartAddress, Known<'a>>,
     /// Parts that are deleted before their replacement is made.
     pub(super) delete_first: BTreeSet<PartAddress>,
     pub(super) changes: Vec<Change>,
@@ -51,6 +51,22 @@ pub(super) struct Planner<'a> {
     pub(super) refusals: Vec<Refusal>,
     pub(super) proposals: Vec<RenameProposal>,
     pub(super) orphans: Vec<Orphan>,
+}
+
+/// The outputs of a part that those after it can count on.
+enum Known<'a> {
+    /// All that were recorded.
+    Recorded(&'a BTreeMap<String, Value>),
+    These(BTreeMap<String, Value>),
+}
+
+impl Known<'_> {
+    fn get(&self, output: &str) -> Option<&Value> {
+        match self {
+            Known::Recorded(outputs) => outputs.get(output),
+            Known::These(outputs) => outputs.get(output),
+        }
+    }
 }
 
 /// What there is of a wanted part.
@@ -163,8 +179,18 @@ impl<'a> Planner<'a> {
     }
 
     fn want(&mut self, part: &'a Part) {
+        let existing = self.existing(&part.address);
+        if let Some(existing) = &existing
+            && self.is_in_place(part, existing)
+        {
+            let outputs = Known::Recorded(&existing.record.outputs);
+            self.known.insert(&part.address, outputs);
+            self.changes
+                .push(change_of(part, Action::Keep, String::new()));
+            return;
+        }
         let desired = self.resolve(part);
-        match self.existing(&part.address) {
+        match existing {
             Some(existing) if existing.record.part_type != part.part_type => {
                 let change = PropertyChange {
                     path: "type".to_owned(),
@@ -178,6 +204,46 @@ impl<'a> Planner<'a> {
             Some(existing) => self.want_existing(part, &desired, &existing),
             None => self.want_new(part, &desired),
         }
+    }
+
+    /// Whether wanted, recorded and observed are the same in every respect: nearly always so in
+    /// nearly all parts, and told without copying anything.
+    fn is_in_place(&self, part: &Part, existing: &Existing<'_>) -> bool {
+        let record = existing.record;
+        let observed = match self.reading(&record.identity()) {
+            Some(Reading::Present {
+                actual,
+                owner: Owner::Ours,
+            }) => Some(actual),
+            None => None,
+            Some(_) => return false,
+        };
+        let lookup = |reference: &crate::model::OutputRef| {
+            self.known.get(&reference.part)?.get(&reference.output)
+        };
+        let as_recorded = |name: &String, value: &Value| record.properties.get(name) == Some(value);
+        !existing.leftover
+            && record.part_type == part.part_type
+            && record.unsettled.is_none()
+            && record.lifecycle == part.lifecycle
+            && record.label == part.label
+            && record.tags == part.tags
+            && part.properties.len() == record.properties.len()
+            && part.properties.iter().all(|(name, property)| {
+                let recorded = record.properties.get(name);
+                recorded.is_some_and(|recorded| property.value.resolves_to(recorded, &lookup))
+            })
+            && observed.is_none_or(|actual| {
+                let mut seen = actual.properties.iter();
+                actual.outputs == record.outputs
+                    && seen.all(|(name, value)| as_recorded(name, value))
+            })
+            && part.outputs.len() == record.outputs.len()
+            && part
+                .outputs
+                .iter()
+                .all(|name| record.outputs.contains_key(name))
+            && part.depends_on_exactly(&record.dependencies)
     }
 
     /// A part that the state knows nothing of.
@@ -473,11 +539,17 @@ impl<'a> Planner<'a> {
     }
 
     /// Notes which outputs the parts after this one can count on.
-    pub(super) fn know(&mut self, part: &Part, outputs: &BTreeMap<String, Value>, changing: bool) {
+    pub(super) fn know(
+        &mut self,
+        part: &'a Part,
+        outputs: &BTreeMap<String, Value>,
+        changing: bool,
+    ) {
         let stays = |name: &String| !changing || !part.volatile_outputs.contains(name);
         let known = outputs.iter().filter(|(name, _)| stays(name));
         let known = known.map(|(name, value)| (name.clone(), value.clone()));
-        self.known.insert(part.address.clone(), known.collect());
+        let known = Known::These(known.collect());
+        self.known.insert(&part.address, known);
     }
 
     pub(super) fn drifted(

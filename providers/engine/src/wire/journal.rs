@@ -1,8 +1,9 @@
 //! Segments of a journal.
 
 use super::envelope::Format;
+use super::plan::{WireDocument, plan_from_wire, plan_to_wire};
 use super::state::WireEdit;
-use super::{Detail, WireError, plan_from_json, plan_to_json};
+use super::{Detail, WireError};
 use crate::journal::{Record, Segment};
 use crate::state::StateEdit;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ enum WireJournalRecord {
     Intent {
         command: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        plan: Option<String>,
+        plan: Option<WireDocument>,
         edits: Vec<WireEdit>,
     },
     Begin {
@@ -66,7 +67,7 @@ impl From<&Record> for WireJournalRecord {
                 edits,
             } => WireJournalRecord::Intent {
                 command: command.clone(),
-                plan: plan.as_deref().map(plan_to_json),
+                plan: plan.as_deref().map(plan_to_wire),
                 edits: edits_to_wire(edits),
             },
             Record::Begin { step, edits } => WireJournalRecord::Begin {
@@ -100,7 +101,7 @@ impl TryFrom<WireJournalRecord> for Record {
             } => Record::Intent {
                 command,
                 plan: plan
-                    .map(|text| plan_from_json(&text).map(Box::new))
+                    .map(|document| plan_from_wire(document).map(Box::new))
                     .transpose()
                     .map_err(|error| error.to_string())?,
                 edits: edits_from_wire(edits)?,

@@ -1,4 +1,4 @@
-//! Plans, and blueprints for their fingerprints.
+//! Plans.
 
 use super::envelope::to_json;
 use super::part::{WireClass, WireIdentity, WirePart, WireRecord};
@@ -6,7 +6,7 @@ use super::state::WireStage;
 use super::value::{from_wire, to_wire};
 use super::{Detail, WireError, WireFault, parsed};
 use crate::digest::Fingerprint;
-use crate::model::{Blueprint, PhysicalName};
+use crate::model::PhysicalName;
 use crate::plan::{
     Action, Basis, Change, Consent, Drift, DriftResponse, DriftSort, Orphan, Plan, Planned,
     PropertyChange, Refusal, RenameProposal, ReplaceOrder,
@@ -19,8 +19,9 @@ const WHAT: &str = "plan";
 const TAG: &str = "ifc-plan";
 const VERSION: u32 = 1;
 
+/// A plan as it is written down.
 #[derive(Serialize, Deserialize)]
-struct WireDocument {
+pub(super) struct WireDocument {
     format: String,
     version: u32,
     /// Of the plan as it is written without spaces.
@@ -216,14 +217,17 @@ struct WireOrphan {
 }
 
 pub(crate) fn plan_to_json(plan: &Plan) -> String {
+    serde_json::to_string_pretty(&plan_to_wire(plan)).expect("wire types have text keys")
+}
+
+pub(super) fn plan_to_wire(plan: &Plan) -> WireDocument {
     let plan = serde_json::to_value(WirePlan::from(plan)).expect("wire types have text keys");
-    let document = WireDocument {
+    WireDocument {
         format: TAG.to_owned(),
         version: VERSION,
         checksum: checksum(VERSION, &plan),
         plan,
-    };
-    serde_json::to_string_pretty(&document).expect("wire types have text keys")
+    }
 }
 
 fn checksum(version: u32, plan: &Json) -> String {
@@ -233,9 +237,13 @@ fn checksum(version: u32, plan: &Json) -> String {
 }
 
 pub(crate) fn plan_from_json(text: &str) -> Result<Plan, WireError> {
-    let damaged = |detail: String| WireError::damaged(WHAT, detail);
     let document: WireDocument =
-        serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| WireError::damaged(WHAT, error.to_string()))?;
+    plan_from_wire(document)
+}
+
+pub(super) fn plan_from_wire(document: WireDocument) -> Result<Plan, WireError> {
+    let damaged = |detail: String| WireError::damaged(WHAT, detail);
     if document.format != TAG {
         return Err(WireError::new(WHAT, WireFault::Foreign));
     }
@@ -249,25 +257,6 @@ pub(crate) fn plan_from_json(text: &str) -> Result<Plan, WireError> {
     let wire: WirePlan =
         serde_json::from_value(document.plan).map_err(|error| damaged(error.to_string()))?;
     wire.try_into().map_err(damaged)
-}
-
-/// What a blueprint's fingerprint is of.
-pub(crate) fn blueprint_bytes(blueprint: &Blueprint) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct WireBlueprint {
-        application: String,
-        stage: String,
-        provider: String,
-        artifact: String,
-        parts: Vec<WirePart>,
-    }
-    to_json(&WireBlueprint {
-        application: blueprint.application().to_string(),
-        stage: blueprint.stage().to_string(),
-        provider: blueprint.provider().to_owned(),
-        artifact: blueprint.artifact().to_string(),
-        parts: blueprint.parts().values().map(Into::into).collect(),
-    })
 }
 
 fn all<Wire, Own>(wires: Vec<Wire>) -> Result<Vec<Own>, Detail>

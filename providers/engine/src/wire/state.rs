@@ -1,6 +1,6 @@
 //! States, and the edits that journals consist of.
 
-use super::envelope::{Format, to_json};
+use super::envelope::Format;
 use super::part::{WireIdentity, WireLeftover, WireRecord};
 use super::{Detail, WireError, parsed};
 use crate::digest::Fingerprint;
@@ -119,15 +119,6 @@ pub(crate) fn state_from_bytes(bytes: &[u8]) -> Result<State, WireError> {
     let wire: WireState = FORMAT.open(bytes)?;
     wire.try_into()
         .map_err(|detail| WireError::damaged(FORMAT.what, detail))
-}
-
-/// What the state says, without when it said it.
-pub(crate) fn state_content_bytes(state: &State) -> Vec<u8> {
-    to_json(&WireState {
-        serial: 0,
-        epoch: 0,
-        ..state.into()
-    })
 }
 
 #[derive(Serialize, Deserialize)]
