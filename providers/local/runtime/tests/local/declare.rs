@@ -118,6 +118,26 @@ pub(crate) fn consumes(queue: &str, batch: i64) -> Trigger {
     }
 }
 
+pub(crate) fn subscribes(topic: &str) -> Trigger {
+    let Trigger::Source { config, .. } = consumes(topic, 1) else {
+        unreachable!("a consumer takes from a source");
+    };
+    let Value::Map(mut config) = config else {
+        unreachable!("knobs are a map");
+    };
+    let retry = [
+        ("max_attempts", 5),
+        ("min_backoff_ms", 10_000),
+        ("max_backoff_ms", 300_000),
+    ];
+    config.extend(retry.map(|(key, value)| (key.to_owned(), Value::Integer(value))));
+    Trigger::Source {
+        resource: Address::new(PACKAGE, topic),
+        edge: "subscriber".to_owned(),
+        config: Value::Map(config),
+    }
+}
+
 pub(crate) fn cron(expression: &str, retries: i64) -> Trigger {
     Trigger::Schedule(map([
         ("cron", text(expression)),

@@ -1,17 +1,24 @@
-//! A process killed under load: whatever it was told is stored, is stored.
+//! A process killed under mixed load: whatever it was told is stored, is stored; whatever it was
+//! told is done, stays done; and a fifo queue keeps its order through all of it.
 //!
 //! The test runs its own binary as the process to kill. It reports every acknowledged operation on
-//! a pipe, which outlives it.
+//! a pipe, which outlives it. `IFC_TEST_ROUNDS=250` kills it a thousand times.
 
 use crate::changes::message;
-use crate::declare::{application, consumes, handler, key, queue, table, target};
-use ifc_local::{Finished, Local, Storage};
+use crate::declare::{
+    application, consumes, handler, key, map, queue, resource, subscribes, table, target, text,
+};
+use ifc_local::{EdgeId, Finished, Local, Storage};
+use ifc_manifest::Kind;
+use ifc_manifest::format::Value;
+use ifc_runtime::bucket::{BucketOperations as _, Content, PutCondition, PutObject};
 use ifc_runtime::handler::Thunk;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations as _};
 use ifc_runtime::table::TableOperations as _;
-use ifc_runtime::{Application, BoxFuture, Delivery, Outcome, SystemClock};
+use ifc_runtime::topic::{TopicMessage, TopicOperations as _};
+use ifc_runtime::{Application, BoxFuture, Delivery, Outcome, SystemClock, TraceContext};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,16 +26,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const DIRECTORY: &str = "IFC_TEST_KILL_DIRECTORY";
-const WRITERS: usize = 8;
+/// The number of the process: what it writes has this in its ids, and sorts after what earlier
+/// ones wrote.
+const RUN: &str = "IFC_TEST_KILL_RUN";
+const ROUNDS: &str = "IFC_TEST_ROUNDS";
+const KILLS_PER_ROUND: usize = 4;
+
+const WRITERS: u64 = 4;
+/// Units with queues, and what their queues are called.
+const UNITS: [(&str, &str); 4] = [
+    ("work", "jobs"),
+    ("walk", "steps"),
+    ("first", "first"),
+    ("second", "second"),
+];
+/// Fifo messages of one run have numbers from a thousand thousands on.
+const NUMBERS_PER_RUN: u64 = 1_000_000;
 
 fn acks(deliveries: Vec<Delivery>) -> BoxFuture<'static, Vec<Outcome>> {
     Box::pin(async move { vec![Outcome::Ack; deliveries.len()] })
 }
 
 fn shop() -> Arc<Application> {
-    let orders = table("orders", key("id", "string"), Vec::new(), None);
-    let work = handler("work", consumes("jobs", 1), 40, Thunk::Event(acks));
-    application(vec![orders, queue("jobs", false)], vec![work])
+    let resources = vec![
+        table("orders", key("id", "string"), Vec::new(), None),
+        queue("jobs", false),
+        queue("steps", true),
+        resource(Kind::Topic, "events", map([("fifo", Value::Bool(false))])),
+        resource(
+            Kind::Bucket,
+            "objects",
+            map([
+                ("retention", text("retain")),
+                ("expiry", Value::Array(Vec::new())),
+            ]),
+        ),
+    ];
+    let handlers = vec![
+        handler("work", consumes("jobs", 1), 40, Thunk::Event(acks)),
+        handler("walk", consumes("steps", 1), 40, Thunk::Event(acks)),
+        handler("first", subscribes("events"), 40, Thunk::Event(acks)),
+        handler("second", subscribes("events"), 40, Thunk::Event(acks)),
+    ];
+    application(resources, handlers)
 }
 
 fn open(directory: &Path) -> Arc<Local> {
@@ -41,67 +81,121 @@ fn tell(what: &str, id: &str) {
     std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
 }
 
+/// The body of an object can be told from its key: long enough for several pages.
+fn body_of(key: &str) -> Vec<u8> {
+    key.as_bytes().repeat(200)
+}
+
+async fn write(local: &Local, run: u64, writer: u64) {
+    for number in 0_u64.. {
+        let id = format!("{run}-{writer}-{number}");
+        let order = json!({ "id": id, "n": number })
+            .as_object()
+            .unwrap()
+            .clone();
+        local
+            .put(target("orders"), order, Vec::new())
+            .await
+            .unwrap();
+        tell("put", &id);
+        let job = OutgoingMessage {
+            id: Some(id.clone()),
+            ..message("1", None)
+        };
+        local.send(target("jobs"), vec![job]).await.unwrap();
+        tell("sent:jobs", &id);
+        let step = format!("{writer}:{}", run * NUMBERS_PER_RUN + number);
+        let walked = OutgoingMessage {
+            id: Some(step.clone()),
+            group: Some(format!("g{writer}")),
+            ..message("1", None)
+        };
+        local.send(target("steps"), vec![walked]).await.unwrap();
+        tell("sent:steps", &step);
+        let event = TopicMessage {
+            id: Some(id.clone()),
+            body: b"1".to_vec(),
+            attributes: BTreeMap::new(),
+            group: None,
+            trace: TraceContext::root(),
+        };
+        local.publish(target("events"), vec![event]).await.unwrap();
+        tell("sent:first", &id);
+        tell("sent:second", &id);
+        if number.is_multiple_of(4) {
+            let object = PutObject {
+                key: id.clone(),
+                content: Content::Bytes(body_of(&id).into()),
+                content_type: "text/plain".to_owned(),
+                metadata: BTreeMap::new(),
+                condition: PutCondition::Always,
+            };
+            local.put_object(target("objects"), object).await.unwrap();
+            tell("object", &id);
+        }
+    }
+}
+
+async fn consume(local: &Local, edge: EdgeId, queue: &str) {
+    loop {
+        for lease in local.receive(edge, 3).await.unwrap() {
+            tell(&format!("finishing:{queue}"), &lease.delivery.id);
+            let end = local.finish(edge, lease.receipt, Outcome::Ack).await;
+            assert_eq!(end.unwrap(), Finished::Acked);
+            tell(&format!("finished:{queue}"), &lease.delivery.id);
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn edge_of(local: &Local, unit: &str) -> EdgeId {
+    let mut edges = local.edges().iter();
+    edges.find(|edge| edge.unit == unit).unwrap().id
+}
+
 #[test]
 #[ignore = "it is the process that the other test starts and kills"]
 fn writes_until_killed() {
     let directory = std::env::var_os(DIRECTORY).expect("started by the other test");
+    let run: u64 = std::env::var(RUN).unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
         let local = open(Path::new(&directory));
-        let run = std::process::id();
         let mut tasks = tokio::task::JoinSet::new();
         for writer in 0..WRITERS {
             let local = Arc::clone(&local);
-            tasks.spawn(async move {
-                for n in 0_u64.. {
-                    let id = format!("{run}-{writer}-{n}");
-                    let order = json!({ "id": id, "n": n }).as_object().unwrap().clone();
-                    local
-                        .put(target("orders"), order, Vec::new())
-                        .await
-                        .unwrap();
-                    tell("put", &id);
-                    let job = OutgoingMessage {
-                        id: Some(id.clone()),
-                        ..message("1", None)
-                    };
-                    local.send(target("jobs"), vec![job]).await.unwrap();
-                    tell("sent", &id);
-                }
-            });
+            tasks.spawn(async move { write(&local, run, writer).await });
         }
-        tasks.spawn(async move {
-            let edge = local.edges()[0].id;
-            loop {
-                for lease in local.receive(edge, 3).await.unwrap() {
-                    tell("finishing", &lease.delivery.id);
-                    let end = local
-                        .finish(edge, lease.receipt, Outcome::Ack)
-                        .await
-                        .unwrap();
-                    assert_eq!(end, Finished::Acked);
-                    tell("finished", &lease.delivery.id);
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        });
-        while tasks.join_next().await.is_some() {}
+        for (unit, queue) in UNITS {
+            let local = Arc::clone(&local);
+            let edge = edge_of(&local, unit);
+            tasks.spawn(async move { consume(&local, edge, queue).await });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap();
+        }
     });
 }
 
+/// What the killed processes were told, by what it is about.
 #[derive(Default)]
 struct Told {
-    put: BTreeSet<String>,
-    sent: BTreeSet<String>,
-    finishing: BTreeSet<String>,
-    finished: BTreeSet<String>,
+    ids: BTreeMap<String, BTreeSet<String>>,
+    /// The fifo messages, in the order in which they were handed to the consumer.
+    steps: Vec<String>,
+}
+
+impl Told {
+    fn of(&self, what: &str) -> BTreeSet<String> {
+        self.ids.get(what).cloned().unwrap_or_default()
+    }
 }
 
 /// Starts the writing process, kills it after some reports, and takes down what it was told.
-fn run_and_kill(directory: &Path, reports: usize, told: &mut Told) {
+fn run_and_kill(directory: &Path, run: usize, reports: usize, told: &mut Told) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "kill::writes_until_killed",
@@ -111,6 +205,7 @@ fn run_and_kill(directory: &Path, reports: usize, told: &mut Told) {
             "--test-threads=1",
         ])
         .env(DIRECTORY, directory)
+        .env(RUN, run.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
@@ -123,13 +218,11 @@ fn run_and_kill(directory: &Path, reports: usize, told: &mut Told) {
             continue;
         };
         let (what, id) = report.split_once(' ').unwrap();
-        let list = match what {
-            "put" => &mut told.put,
-            "sent" => &mut told.sent,
-            "finishing" => &mut told.finishing,
-            _ => &mut told.finished,
-        };
-        list.insert(id.to_owned());
+        if what == "finishing:steps" {
+            told.steps.push(id.to_owned());
+        }
+        let ids = told.ids.entry(what.to_owned()).or_default();
+        ids.insert(id.to_owned());
         seen += 1;
         if seen == reports {
             child.kill().unwrap();
@@ -142,47 +235,116 @@ fn run_and_kill(directory: &Path, reports: usize, told: &mut Told) {
     );
 }
 
+/// Nothing that was acknowledged is lost, and nothing that was done comes back.
+fn check_queues(local: &Local, told: &Told, run: usize) {
+    for (_, queue) in UNITS {
+        let peeked = local.peek(queue, usize::MAX).unwrap();
+        let waiting: BTreeSet<String> = peeked.into_iter().map(|peeked| peeked.id).collect();
+        let (sent, finishing) = (
+            told.of(&format!("sent:{queue}")),
+            told.of(&format!("finishing:{queue}")),
+        );
+        let lost: Vec<_> = sent
+            .iter()
+            .filter(|id| !waiting.contains(*id) && !finishing.contains(*id))
+            .collect();
+        assert!(lost.is_empty(), "kill {run}: `{queue}` lost {lost:?}");
+        let finished = told.of(&format!("finished:{queue}"));
+        let back: Vec<_> = finished.intersection(&waiting).collect();
+        assert!(
+            back.is_empty(),
+            "kill {run}: in `{queue}` came back {back:?}"
+        );
+        assert_eq!(local.depth(queue).unwrap().dead, 0, "kill {run}: `{queue}`");
+    }
+}
+
+/// Each group's messages were handed over in the order in which they were sent; one may have been
+/// handed over again before the next.
+fn check_order(told: &Told, run: usize) {
+    let mut last: BTreeMap<&str, u64> = BTreeMap::new();
+    for step in &told.steps {
+        let (group, number) = step.split_once(':').unwrap();
+        let number: u64 = number.parse().unwrap();
+        let before = last.insert(group, number).unwrap_or(0);
+        assert!(
+            number >= before,
+            "kill {run}: in group {group} {number} came after {before}"
+        );
+    }
+    // None was passed over: what was told to be sent before another has been handed over before it.
+    let sent = told.of("sent:steps");
+    let handed: BTreeSet<&String> = told.steps.iter().collect();
+    for id in &sent {
+        let (group, number) = id.split_once(':').unwrap();
+        let number: u64 = number.parse().unwrap();
+        let passed = last.get(group).is_some_and(|last| number < *last);
+        assert!(
+            !passed || handed.contains(id),
+            "kill {run}: {id} was passed over"
+        );
+    }
+}
+
+async fn check_objects(local: &Local, told: &Told, run: usize) {
+    for key in told.of("object") {
+        let object = local.get_object(target("objects"), key.clone(), None);
+        let object = object.await.unwrap();
+        let object = object.unwrap_or_else(|| panic!("kill {run}: object {key} is lost"));
+        let body = ifc_runtime::axum::body::to_bytes(object.body, usize::MAX).await;
+        assert!(body.unwrap() == body_of(&key), "kill {run}: object {key}");
+    }
+}
+
 #[test]
 fn nothing_that_was_acknowledged_is_lost() {
-    let rounds: usize = std::env::var("IFC_TEST_ROUNDS")
+    let rounds: usize = std::env::var(ROUNDS)
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(1);
-    let directory = tempfile::tempdir().unwrap();
-    let mut told = Told::default();
-    for round in 0..rounds * 4 {
-        // Anything between a few and many reports, different from round to round.
-        let reports = 1 + (round * 7_919 + 13) % 800;
-        run_and_kill(directory.path(), reports, &mut told);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let mut operations = 0;
+    for round in 0..rounds {
+        // A directory for each round, or looking through everything would take longer every time.
+        let directory = tempfile::tempdir().unwrap();
+        let mut told = Told::default();
+        for kill in 0..KILLS_PER_ROUND {
+            let run = round * KILLS_PER_ROUND + kill;
+            // Anything between a few and many reports, different from kill to kill.
+            let reports = 1 + (run * 7_919 + 13) % 1_200;
+            run_and_kill(directory.path(), run + 1, reports, &mut told);
 
-        let local = open(directory.path());
-        let texts = |items: Vec<serde_json::Map<_, serde_json::Value>>| -> BTreeSet<String> {
-            items
+            let local = open(directory.path());
+            let items = local.items("orders").unwrap();
+            let stored: BTreeSet<String> = items
                 .iter()
                 .map(|item| item["id"].as_str().unwrap().to_owned())
-                .collect()
-        };
-        let stored = texts(local.items("orders").unwrap());
-        let lost: Vec<_> = told.put.difference(&stored).collect();
-        assert!(lost.is_empty(), "round {round}: lost items {lost:?}");
-
-        let waiting: BTreeSet<String> = local
-            .peek("jobs", usize::MAX)
-            .unwrap()
-            .into_iter()
-            .map(|peeked| peeked.id)
-            .collect();
-        let lost: Vec<_> = told
-            .sent
-            .iter()
-            .filter(|id| !waiting.contains(*id) && !told.finishing.contains(*id))
-            .collect();
-        assert!(lost.is_empty(), "round {round}: lost messages {lost:?}");
-        let back: Vec<_> = told.finished.intersection(&waiting).collect();
-        assert!(
-            back.is_empty(),
-            "round {round}: finished messages came back {back:?}"
-        );
+                .collect();
+            let put = told.of("put");
+            let lost: Vec<_> = put.difference(&stored).collect();
+            assert!(lost.is_empty(), "kill {run}: lost items {lost:?}");
+            check_queues(&local, &told, run);
+            check_order(&told, run);
+            runtime.block_on(check_objects(&local, &told, run));
+        }
+        for what in [
+            "put",
+            "sent:jobs",
+            "finished:steps",
+            "finished:second",
+            "object",
+        ] {
+            assert!(
+                !told.of(what).is_empty(),
+                "round {round}: nothing was {what}"
+            );
+        }
+        operations += told.ids.values().map(BTreeSet::len).sum::<usize>();
     }
-    assert!(!told.put.is_empty());
+    println!(
+        "{} kills, {operations} acknowledged operations, none lost",
+        rounds * KILLS_PER_ROUND
+    );
 }
