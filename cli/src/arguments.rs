@@ -113,6 +113,9 @@ pub(crate) enum Command {
     /// Look into queues and put dead letters back
     #[command(subcommand)]
     Queue(Queue),
+    /// Send consumers of streams back
+    #[command(subcommand)]
+    Stream(Stream),
     /// Set secrets and see which have a value
     #[command(subcommand)]
     Secret(Secret),
@@ -257,6 +260,25 @@ pub(crate) struct QueueRedrive {
     /// Only the message with this id; may be given several times
     #[arg(long, value_name = "ID")]
     pub(crate) id: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Work on streams.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Stream {
+    /// Deliver records again, to one consumer
+    Replay(StreamReplay),
+}
+
+/// Send a consumer back, or on.
+#[derive(Debug, Args)]
+pub(crate) struct StreamReplay {
+    /// The unit that consumes the stream
+    pub(crate) unit: String,
+    /// From when on: `2026-01-31T08:00:00Z`, or how long ago, such as `90s`, `15m`, `6h` or `2d`
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) from: String,
     #[command(flatten)]
     pub(crate) output: Output,
 }

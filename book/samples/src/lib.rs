@@ -25,5 +25,6 @@ pages! {
     queue = "kinds/queue.md";
     schedule = "kinds/schedule.md";
     secret = "kinds/secret.md";
+    stream = "kinds/stream.md";
     table = "kinds/table.md";
 }

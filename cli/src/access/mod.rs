@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The way to an application's data. It is looked for anew for every operation: the application may
 /// start or stop at any time, and must not find its directory in use longer than needed.
@@ -163,6 +164,24 @@ impl Access {
             Way::Nothing => None,
         };
         found.map_or_else(|| self.never_used(queue, offline::redriven(0)), Ok)
+    }
+
+    /// Sends a consumer of a stream back, or on. `{"records": n}`.
+    pub(crate) fn replay(&self, unit: &str, from: SystemTime) -> Result<Value, Failure> {
+        let found = match self.way()? {
+            Way::Running(running) => {
+                let from = from.duration_since(UNIX_EPOCH).unwrap_or_default();
+                let body = json!({ "from": from.as_secs() }).to_string();
+                let path = format!("streams/{}/replay", escape(unit));
+                return running.post(&path, body.as_bytes());
+            }
+            Way::Offline(offline) => offline.replay(unit, from)?,
+            Way::Nothing => None,
+        };
+        found.ok_or_else(|| {
+            let message = format!("no run has left a consumer `{unit}`");
+            Failure::new(message).help("run the application once, so that its consumers begin")
+        })
     }
 
     /// The answer for a queue that no run has left anything of: it is new, or mistyped.

@@ -6,6 +6,7 @@ use ifc_local::offline::Store;
 use ifc_local::{Depth, OpenError, report};
 use serde_json::{Map, Value, json};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// An opened data directory.
 pub(super) struct Offline {
@@ -67,6 +68,13 @@ impl Offline {
         match self.store.redrive(queue, ids) {
             Err(error) if error.is_not_found() => Ok(None),
             count => Ok(Some(redriven(count.map_err(failure)?))),
+        }
+    }
+
+    pub(super) fn replay(&self, unit: &str, from: SystemTime) -> Result<Option<Value>, Failure> {
+        match self.store.replay(unit, from) {
+            Err(error) if error.is_not_found() => Ok(None),
+            records => Ok(Some(json!({ "records": records.map_err(failure)? }))),
         }
     }
 

@@ -11,6 +11,7 @@ mod local;
 mod new;
 mod queue;
 mod secret;
+mod stream;
 mod test;
 mod why;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Test(test) => test::run(&global, &test),
         Command::Invoke(invoke) => invoke::run(&global, &invoke),
         Command::Queue(queue) => queue::run(&global, &queue),
+        Command::Stream(stream) => stream::run(&global, &stream),
         Command::Secret(secret) => secret::run(&global, &secret),
         Command::Config(config) => config::run(&global, &config),
         Command::Local(local) => local::run(&global, &local),

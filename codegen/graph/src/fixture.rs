@@ -9,6 +9,7 @@ use ifc_manifest::kind::edge::{ConsumerSpec, RetrySpec};
 use ifc_manifest::kind::http_api::HttpApiKnobs;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::secret::SecretSpec;
+use ifc_manifest::kind::stream::{self, StreamSpec};
 use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema, Scalar, TableKnobs};
 use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::kind::unit::UnitSpec;
@@ -180,6 +181,11 @@ impl Fixture {
         self.resource_of(PACKAGE, Kind::Table, name, config)
     }
 
+    pub fn stream(self, name: &str) -> Fixture {
+        let config = Value::written(|encoder| StreamSpec::DEFAULT.encode(encoder));
+        self.resource_of(PACKAGE, Kind::Stream, name, config)
+    }
+
     pub fn topic(self, name: &str) -> Fixture {
         let config = Value::written(|encoder| TopicSpec::DEFAULT.encode(encoder));
         self.resource_of(PACKAGE, Kind::Topic, name, config)
@@ -263,6 +269,18 @@ impl Fixture {
             config: Value::written(|encoder| {
                 ConsumerSpec::DEFAULT.encode(encoder);
                 RetrySpec::DEFAULT.encode(encoder);
+            }),
+        };
+        self.handler(PACKAGE, name, trigger, Some(60))
+    }
+
+    pub fn stream_consumer(self, name: &str, stream: &str) -> Fixture {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, stream),
+            edge: "stream_consumer".into(),
+            config: Value::written(|encoder| {
+                stream::CONSUMER_DEFAULT.encode(encoder);
+                stream::RETRY_DEFAULT.encode(encoder);
             }),
         };
         self.handler(PACKAGE, name, trigger, Some(60))

@@ -8,6 +8,7 @@ use ifc_manifest::kind::http_api::HttpApiSpec;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleSpec;
 use ifc_manifest::kind::secret::SecretSpec;
+use ifc_manifest::kind::stream::StreamSpec;
 use ifc_manifest::kind::table::TableSpec;
 use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::kind::unit::UnitSpec;
@@ -92,6 +93,8 @@ pub enum Spec {
     Queue(QueueSpec),
     /// Of a topic.
     Topic(TopicSpec),
+    /// Of a stream.
+    Stream(StreamSpec),
     /// Of a table.
     Table(TableSpec),
     /// Of a bucket.
@@ -114,6 +117,7 @@ impl Spec {
             Kind::HttpApi => HttpApiSpec::decode(config).map(Spec::HttpApi),
             Kind::Queue => QueueSpec::decode(config).map(Spec::Queue),
             Kind::Topic => TopicSpec::decode(config).map(Spec::Topic),
+            Kind::Stream => StreamSpec::decode(config).map(Spec::Stream),
             Kind::Table => TableSpec::decode(config).map(Spec::Table),
             Kind::Bucket => BucketSpec::decode(config).map(Spec::Bucket),
             Kind::Secret => SecretSpec::decode(config).map(Spec::Secret),

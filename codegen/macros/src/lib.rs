@@ -171,6 +171,19 @@ pub fn on_deleted(arguments: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
+/// Makes an async function a consumer of a stream: `#[stream_consumer(METERS, batch = 100)]`.
+///
+/// Its first parameter is the record, `Event<T>` or, usually, `Batch<T>`; what it returns is that of
+/// a `#[consumer]`. A stream may have any number of consumers, each with a place of its own. Knobs:
+/// `batch`, `max_wait`, `max_attempts`, `backoff = (min, max)`, and those of a unit: `name`,
+/// `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+#[proc_macro_attribute]
+pub fn stream_consumer(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, |arguments, item| {
+        handler::source("stream_consumer", "StreamSource", arguments, item)
+    })
+}
+
 /// Runs an async function by the clock: `#[schedule("0 3 * * *", tz = "Europe/Rome")]` or
 /// `#[schedule(every = minutes(5))]`.
 ///

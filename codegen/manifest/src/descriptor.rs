@@ -5,6 +5,7 @@ use crate::kind::edge::EdgeSpec;
 use crate::kind::http_api::HttpApiSpec;
 use crate::kind::queue::QueueSpec;
 use crate::kind::schedule::ScheduleSpec;
+use crate::kind::stream::StreamSpec;
 use crate::kind::topic::TopicSpec;
 use crate::kind::unit::{TIMEOUT_ASYNC, TIMEOUT_CALL, UnitSpec};
 use crate::kind::{Kind, SpecError};
@@ -239,6 +240,7 @@ impl ResourceDescriptor {
             Kind::HttpApi => HttpApiSpec::decode(&self.config)?.demands(),
             Kind::Queue => QueueSpec::decode(&self.config)?.demands(),
             Kind::Topic => TopicSpec::decode(&self.config)?.demands(),
+            Kind::Stream => StreamSpec::decode(&self.config)?.demands(),
             // Their limits are the same everywhere.
             Kind::Table | Kind::Bucket | Kind::Secret | Kind::Config => Vec::new(),
             // They are declared by handlers.

@@ -354,7 +354,7 @@ fn in_pieces(size: u64) -> Body {
 fn stream_of(
     pieces: impl Iterator<Item = Result<Bytes, std::io::Error>> + Send + Unpin + 'static,
 ) -> Body {
-    Body::new(crate::stream::Pieces(pieces))
+    Body::new(crate::pieces::Pieces(pieces))
 }
 
 async fn large(trial: Trial) {

@@ -65,6 +65,7 @@ pub fn clauses() -> Vec<Clause> {
         crate::http_api::clauses(),
         crate::function::clauses(),
         crate::queue::clauses(),
+        crate::stream::clauses(),
         crate::table::clauses(),
         crate::topic::clauses(),
         crate::bucket::clauses(),

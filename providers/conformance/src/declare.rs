@@ -10,6 +10,7 @@ use ifc_manifest::kind::http_api::HttpApiKnobs;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleKnobs;
 use ifc_manifest::kind::secret::SecretSpec;
+use ifc_manifest::kind::stream::{CONSUMER_DEFAULT, StreamSpec};
 use ifc_manifest::kind::table::{ChangeStream, ItemSchema, TableKnobs};
 use ifc_manifest::kind::topic::{FilterKnobs, TopicSpec};
 use ifc_manifest::kind::unit::UnitSpec;
@@ -87,6 +88,35 @@ impl Declarations {
                 filter.encode(encoder);
                 ConsumerSpec::DEFAULT.encode(encoder);
                 RetrySpec::DEFAULT.encode(encoder);
+            }),
+        };
+        let unit = Some(UnitSpec::new(Duration::from_secs(60)));
+        self.handler(name, trigger, unit, Thunk::Event(script::on_events))
+    }
+
+    pub(crate) fn stream(self, name: &str, spec: StreamSpec) -> Declarations {
+        let config = Value::written(|encoder| spec.encode(encoder));
+        self.resource(Kind::Stream, name, config)
+    }
+
+    /// A consumer of a stream, which is the unit of this name.
+    pub(crate) fn stream_consumer(
+        self,
+        name: &str,
+        stream: &str,
+        batch: u32,
+        retry: RetrySpec,
+    ) -> Declarations {
+        let consumer = ConsumerSpec {
+            batch,
+            ..CONSUMER_DEFAULT
+        };
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, stream),
+            edge: Edge::StreamConsumer.as_str().to_owned(),
+            config: Value::written(|encoder| {
+                consumer.encode(encoder);
+                retry.encode(encoder);
             }),
         };
         let unit = Some(UnitSpec::new(Duration::from_secs(60)));

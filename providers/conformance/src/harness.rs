@@ -86,6 +86,14 @@ pub trait Stage: Send + Sync {
     /// Puts the dead letters of an edge back where they came from. Returns how many.
     fn redrive<'a>(&'a mut self, source: &'a str) -> BoxFuture<'a, Result<usize, Failure>>;
 
+    /// Sends the consumer of a stream back to the first record that was appended at `from` or later,
+    /// as `ifc stream replay` would.
+    fn replay<'a>(
+        &'a mut self,
+        consumer: &'a str,
+        from: SystemTime,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
     /// Gives a secret its value, as `ifc secret set` would.
     fn set_secret<'a>(
         &'a mut self,

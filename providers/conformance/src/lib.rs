@@ -20,8 +20,8 @@ mod report;
 mod runner;
 
 mod declare;
+mod pieces;
 mod script;
-mod stream;
 mod trial;
 
 mod bucket;
@@ -31,6 +31,7 @@ mod http_api;
 mod queue;
 mod schedule;
 mod secret;
+mod stream;
 mod table;
 mod topic;
 

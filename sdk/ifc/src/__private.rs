@@ -5,6 +5,7 @@ pub use crate::event::{IntoOutcomes, Outcomes, Receive, run as run_events};
 pub use crate::function::{CallOptions, FunctionReply, argument, invoke, invoke_async};
 pub use crate::queue::{Consumable, ConsumerOptions};
 pub use crate::schedule::ScheduleOptions;
+pub use crate::stream::{StreamConsumerOptions, StreamSource};
 pub use crate::table::{ChangeOptions, ChangeSource, TtlAttribute, VersionAttribute};
 pub use crate::topic::{Subscribable, SubscriberOptions};
 pub use ifc_manifest::format::{Encoder, Header, Record};

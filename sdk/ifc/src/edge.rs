@@ -40,7 +40,10 @@ pub(crate) use consumer_knobs;
 /// Adds the knobs of redelivery to a builder with a `RetrySpec` in the field `$retry`.
 macro_rules! retry_knobs {
     ($retry:ident) => {
-        /// Deliveries before an event is dead-lettered, 5 to 100. Default 5.
+        $crate::edge::retry_knobs!($retry, 5);
+    };
+    ($retry:ident, $default:literal) => {
+        #[doc = concat!("Deliveries before an event is dead-lettered, 5 to 100. Default ", $default, ".")]
         ///
         /// # Panics
         /// Outside the range; in a constant that is a compile error.

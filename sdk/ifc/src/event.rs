@@ -21,7 +21,7 @@ pub struct Event<T> {
     pub time: SystemTime,
     /// What the sender attached.
     pub attributes: BTreeMap<String, String>,
-    /// The group of a fifo message.
+    /// The group of a fifo message, the key of a stream's record.
     pub group: Option<String>,
     /// W3C trace context.
     pub trace: TraceContext,

@@ -56,6 +56,7 @@ mod queue;
 mod schedule;
 mod secret;
 mod state;
+mod stream;
 mod table;
 mod topic;
 mod unit;
@@ -78,7 +79,7 @@ pub use event::{Batch, Event};
 pub use http_api::{Cors, HttpApi};
 pub use ifc_macros::{
     Item, consumer, delete, function, get, main, on_change, on_created, on_deleted, patch, post,
-    put, resource, schedule, subscriber, test,
+    put, resource, schedule, stream_consumer, subscriber, test,
 };
 pub use ifc_manifest::kind::Retention;
 pub use ifc_manifest::kind::secret::Charset;
@@ -93,6 +94,7 @@ pub use ifc_runtime::{Error, ErrorKind, HandlerError, Invocation, Outcome, Resou
 pub use queue::{Outgoing, Queue};
 pub use secret::Secret;
 pub use state::State;
+pub use stream::Stream;
 pub use table::{
     Attribute, BatchGet, BatchWrite, Change, ChangeKind, ChangeVersion, Check, Condition, Delete,
     Get, Index, IndexAttribute, IntoAttribute, Item, ItemOperation, KeyAttribute, KeyOf, NoSortKey,

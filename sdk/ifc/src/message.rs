@@ -87,7 +87,7 @@ pub(crate) fn check_size(limit: &'static Limit, bytes: usize) -> Result<(), Erro
 }
 
 /// Something has more bytes than it may.
-fn too_large(what: &str, bytes: usize, limit: usize) -> Error {
+pub(crate) fn too_large(what: &str, bytes: usize, limit: usize) -> Error {
     Error::new(
         ErrorKind::TooLarge,
         format!(

@@ -5,8 +5,8 @@ pub use crate::axum::http::{HeaderMap, StatusCode};
 pub use crate::axum::response::IntoResponse;
 pub use crate::{
     Arch, Batch, Bucket, Change, Config, Cors, Event, HandlerError, HttpApi, Item, ObjectCreated,
-    ObjectDeleted, Outcome, Provide, Queue, Resource, Result, Secret, State, Table, Topic,
+    ObjectDeleted, Outcome, Provide, Queue, Resource, Result, Secret, State, Stream, Table, Topic,
     attribute, consumer, days, delete, function, get, hours, minutes, on_change, on_created,
-    on_deleted, patch, post, put, resource, schedule, seconds, subscriber,
+    on_deleted, patch, post, put, resource, schedule, seconds, stream_consumer, subscriber,
 };
 pub use serde::{Deserialize, Serialize};

@@ -10,13 +10,14 @@ use crate::config::ConfigOperations;
 use crate::function::FunctionOperations;
 use crate::queue::{OutgoingMessage, QueueOperations, Sent};
 use crate::secret::{SecretOperations, SecretValue};
+use crate::stream::{StreamOperations, StreamRecord};
 use crate::table::{
     Condition, Consistency, Item, ItemOperation, ItemWrite, Key, Page, Query, Scan,
     TableOperations, Update,
 };
 use crate::topic::{TopicMessage, TopicOperations};
 use crate::{BoxFuture, Error, Provider, Target, TraceContext};
-use ifc_manifest::kind::{bucket, config, function, queue, secret, table, topic};
+use ifc_manifest::kind::{bucket, config, function, queue, secret, stream, table, topic};
 use ifc_manifest::{Kind, Verb};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -82,6 +83,18 @@ impl<I: Interceptor> TopicOperations for Intercepted<I> {
         let operation = self.inner.publish(target, messages);
         self.interceptor
             .around(target, Kind::Topic, topic::PUBLISH, operation)
+    }
+}
+
+impl<I: Interceptor> StreamOperations for Intercepted<I> {
+    fn append<'a>(
+        &'a self,
+        target: Target<'a>,
+        records: Vec<StreamRecord>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        let operation = self.inner.append(target, records);
+        self.interceptor
+            .around(target, Kind::Stream, stream::APPEND, operation)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod permissions;
 pub mod queue;
 pub mod secret;
 pub mod state;
+pub mod stream;
 pub mod table;
 pub mod topic;
 

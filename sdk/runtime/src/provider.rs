@@ -1,6 +1,6 @@
 //! The trait a provider's runtime half implements, and what all its operations have in common.
 
-use crate::{bucket, config, function, queue, secret, table, topic};
+use crate::{bucket, config, function, queue, secret, stream, table, topic};
 use std::fmt;
 use std::pin::Pin;
 use std::time::SystemTime;
@@ -30,6 +30,7 @@ impl fmt::Display for Target<'_> {
 pub trait Provider:
     queue::QueueOperations
     + topic::TopicOperations
+    + stream::StreamOperations
     + table::TableOperations
     + bucket::BucketOperations
     + secret::SecretOperations

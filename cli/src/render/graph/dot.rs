@@ -46,6 +46,9 @@ fn form(shape: Shape) -> &'static str {
         Shape::Topic => {
             "shape=rarrow, fillcolor=\"#f3e8ff\", color=\"#9333ea\", fontcolor=\"#581c87\""
         }
+        Shape::Stream => {
+            "shape=parallelogram, fillcolor=\"#e0e7ff\", color=\"#6366f1\", fontcolor=\"#312e81\""
+        }
         Shape::Table => {
             "shape=cylinder, fillcolor=\"#dcfce7\", color=\"#16a34a\", fontcolor=\"#14532d\""
         }

@@ -25,6 +25,8 @@ pub(super) fn write(picture: &Picture) -> String {
            classDef clock fill:#fef3c7,stroke:#d97706,color:#78350f\n  \
            classDef unit fill:#4f46e5,stroke:#4338ca,color:#ffffff\n  \
            classDef queue fill:#ccfbf1,stroke:#0d9488,color:#134e4a\n  \
+           classDef topic fill:#f3e8ff,stroke:#9333ea,color:#581c87\n  \
+           classDef stream fill:#e0e7ff,stroke:#6366f1,color:#312e81\n  \
            classDef table fill:#dcfce7,stroke:#16a34a,color:#14532d\n  \
            classDef bucket fill:#ffedd5,stroke:#ea580c,color:#7c2d12\n  \
            classDef secret fill:#ffe4e6,stroke:#e11d48,color:#881337\n  \
@@ -41,6 +43,7 @@ fn form(shape: Shape) -> (&'static str, &'static str, &'static str) {
         Shape::Unit => ("(", ")", "unit"),
         Shape::Queue => ("[[", "]]", "queue"),
         Shape::Topic => (">", "]", "topic"),
+        Shape::Stream => ("[\\", "\\]", "stream"),
         Shape::Table => ("[(", ")]", "table"),
         Shape::Bucket => ("[\\", "/]", "bucket"),
         Shape::Secret => ("{{", "}}", "secret"),

@@ -36,6 +36,8 @@ pub(super) enum Shape {
     Queue,
     /// A topic.
     Topic,
+    /// A stream.
+    Stream,
     /// A table.
     Table,
     /// A bucket.
@@ -166,6 +168,7 @@ fn shape(kind: Kind) -> Option<Shape> {
     match kind {
         Kind::Queue => Some(Shape::Queue),
         Kind::Topic => Some(Shape::Topic),
+        Kind::Stream => Some(Shape::Stream),
         Kind::Table => Some(Shape::Table),
         Kind::Bucket => Some(Shape::Bucket),
         Kind::Secret => Some(Shape::Secret),

@@ -134,6 +134,7 @@ pub(super) fn resource_details(resource: &Resource) -> Vec<String> {
             true => vec!["fifo".to_owned()],
             false => Vec::new(),
         },
+        Spec::Stream(stream) => vec![format!("kept for {}", duration(stream.retention))],
         Spec::Table(table) => {
             let mut details = vec![keys("key", &table.key, table.sort.as_ref())];
             details.extend(table.indexes.iter().map(index));

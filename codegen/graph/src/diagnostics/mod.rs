@@ -23,6 +23,7 @@ mod invalid_json;
 mod queue_without_consumer;
 mod route_conflict;
 mod route_overlap;
+mod stream_without_consumer;
 mod timeout_exceeds_lease;
 mod too_many_routes;
 mod topic_without_subscriber;
@@ -78,6 +79,7 @@ pub(crate) fn all(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagnos
         consumer_count::find(graph),
         queue_without_consumer::find(graph),
         topic_without_subscriber::find(graph),
+        stream_without_consumer::find(graph),
         unfollowed_changes::find(graph),
         timeout_exceeds_lease::find(graph),
         unknown_time_zone::find(graph),

@@ -40,6 +40,7 @@ fn wanted(handler: &HandlerDescriptor) -> Option<(&Address, Kind, &'static str)>
                 Edge::Subscriber => "subscribes to",
                 Edge::OnChange => "follows",
                 Edge::OnCreated | Edge::OnDeleted => "watches",
+                Edge::StreamConsumer => "consumes",
             };
             Some((resource, edge.source(), role))
         }

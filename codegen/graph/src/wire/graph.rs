@@ -72,6 +72,9 @@ enum SpecJson {
     Topic {
         fifo: bool,
     },
+    Stream {
+        retention_seconds: f64,
+    },
     Table {
         key: KeyJson,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -294,6 +297,9 @@ fn spec(spec: &Spec) -> SpecJson {
             max_backoff_seconds: seconds(queue.retry.max_backoff),
         },
         Spec::Topic(topic) => SpecJson::Topic { fifo: topic.fifo },
+        Spec::Stream(stream) => SpecJson::Stream {
+            retention_seconds: seconds(stream.retention),
+        },
         Spec::Table(table) => SpecJson::Table {
             key: key(&table.key),
             sort: table.sort.as_ref().map(key),

@@ -4,7 +4,7 @@
 
 use super::bucket::{self, KeyFilter};
 use super::topic::{self, Filter};
-use super::{Kind, SpecError, Verb, limits, queue, required, table};
+use super::{Kind, SpecError, Verb, limits, queue, required, stream, table};
 use crate::format::{Encoder, Value};
 use crate::support::Demand;
 use core::time::Duration;
@@ -50,16 +50,19 @@ pub enum Edge {
     OnCreated,
     /// `#[on_deleted]`: one that hears of objects that were removed.
     OnDeleted,
+    /// `#[stream_consumer]`: one of a stream's consumers.
+    StreamConsumer,
 }
 
 impl Edge {
     /// Every edge.
-    pub const ALL: [Edge; 5] = [
+    pub const ALL: [Edge; 6] = [
         Edge::Consumer,
         Edge::Subscriber,
         Edge::OnChange,
         Edge::OnCreated,
         Edge::OnDeleted,
+        Edge::StreamConsumer,
     ];
 
     /// The attribute's name, which is also the word in records.
@@ -70,6 +73,7 @@ impl Edge {
             Edge::OnChange => "on_change",
             Edge::OnCreated => "on_created",
             Edge::OnDeleted => "on_deleted",
+            Edge::StreamConsumer => "stream_consumer",
         }
     }
 
@@ -85,6 +89,7 @@ impl Edge {
             Edge::Subscriber => Kind::Topic,
             Edge::OnChange => Kind::Table,
             Edge::OnCreated | Edge::OnDeleted => Kind::Bucket,
+            Edge::StreamConsumer => Kind::Stream,
         }
     }
 
@@ -96,6 +101,7 @@ impl Edge {
             Edge::OnChange => table::CHANGING,
             Edge::OnCreated => bucket::CREATING,
             Edge::OnDeleted => bucket::DELETING,
+            Edge::StreamConsumer => stream::VERBS,
         }
     }
 
@@ -107,6 +113,7 @@ impl Edge {
             Edge::OnChange => "table.change",
             Edge::OnCreated => "bucket.created",
             Edge::OnDeleted => "bucket.deleted",
+            Edge::StreamConsumer => "stream.record",
         }
     }
 }
@@ -156,7 +163,7 @@ impl EdgeSpec {
                 _ => Some(RetrySpec::decode(config)?),
             },
             selection: match edge {
-                Edge::Consumer | Edge::OnChange => Selection::Everything,
+                Edge::Consumer | Edge::OnChange | Edge::StreamConsumer => Selection::Everything,
                 Edge::OnCreated | Edge::OnDeleted => match KeyFilter::decode(config) {
                     filter if filter.is_empty() => Selection::Everything,
                     filter => Selection::Keys(filter),
@@ -173,7 +180,10 @@ impl EdgeSpec {
 impl EdgeSpec {
     /// What the edge asks of its provider.
     pub fn demands(&self) -> Vec<Demand> {
-        let mut demands = self.consumer.demands();
+        let mut demands = match self.edge {
+            Edge::StreamConsumer => stream::consumer_demands(&self.consumer),
+            _ => self.consumer.demands(),
+        };
         demands.extend(self.retry.iter().flat_map(RetrySpec::demands));
         demands
     }

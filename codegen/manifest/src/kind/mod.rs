@@ -11,6 +11,7 @@ pub mod http_api;
 pub mod queue;
 pub mod schedule;
 pub mod secret;
+pub mod stream;
 pub mod table;
 pub mod topic;
 pub mod unit;
@@ -31,6 +32,8 @@ pub enum Kind {
     Queue,
     /// Messages to every subscriber.
     Topic,
+    /// Records in order per key.
+    Stream,
     /// Items by key.
     Table,
     /// Objects by key.
@@ -45,11 +48,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which the book presents them.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::HttpApi,
         Kind::Function,
         Kind::Queue,
         Kind::Topic,
+        Kind::Stream,
         Kind::Table,
         Kind::Bucket,
         Kind::Schedule,
@@ -64,6 +68,7 @@ impl Kind {
             Kind::Function => "function",
             Kind::Queue => "queue",
             Kind::Topic => "topic",
+            Kind::Stream => "stream",
             Kind::Table => "table",
             Kind::Bucket => "bucket",
             Kind::Schedule => "schedule",
@@ -84,6 +89,7 @@ impl Kind {
             Kind::Function => function::VERBS,
             Kind::Queue => queue::VERBS,
             Kind::Topic => topic::VERBS,
+            Kind::Stream => stream::VERBS,
             Kind::Table => table::VERBS,
             Kind::Bucket => bucket::VERBS,
             Kind::Schedule => &[],
@@ -101,6 +107,7 @@ pub fn limits() -> Vec<(&'static str, &'static [&'static Limit])> {
         ("edge", edge::LIMITS),
         ("queue", queue::LIMITS),
         ("topic", topic::LIMITS),
+        ("stream", stream::LIMITS),
         ("table", table::LIMITS),
         ("bucket", bucket::LIMITS),
         ("schedule", schedule::LIMITS),

@@ -7,6 +7,7 @@ use crate::names::Named;
 use crate::queue::Rules;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, Read, Transaction, slices};
+use crate::stream::Log;
 use ifc_manifest::kind::edge::RetrySpec;
 use ifc_manifest::kind::table::{Index, Key, TableSpec};
 use serde_json::{Value, json};
@@ -25,6 +26,8 @@ pub(crate) enum Sort {
     Edge,
     /// A table.
     Table,
+    /// A stream.
+    Stream,
     /// An index of a table, named `table/index`.
     Index,
     /// A bucket.
@@ -36,12 +39,13 @@ pub(crate) enum Sort {
 }
 
 impl Sort {
-    const ALL: [(Sort, &'static str); 9] = [
+    const ALL: [(Sort, &'static str); 10] = [
         (Sort::Queue, "queue"),
         (Sort::Call, "call"),
         (Sort::Schedule, "schedule"),
         (Sort::Edge, "edge"),
         (Sort::Table, "table"),
+        (Sort::Stream, "stream"),
         (Sort::Index, "index"),
         (Sort::Bucket, "bucket"),
         (Sort::Secret, "secret"),
@@ -190,6 +194,22 @@ impl Catalog {
         Ok(())
     }
 
+    /// The stream that the consumer of this name takes its records from.
+    pub(crate) fn log_of(&self, consumer: &str) -> Option<Log> {
+        let stream = self
+            .get(Sort::Edge, consumer)?
+            .facts
+            .get("stream")?
+            .as_u64()?;
+        let mut streams = self.of(Sort::Stream);
+        let (_, entry) = streams.find(|(_, entry)| u64::from(entry.number) == stream)?;
+        let retention = entry.facts.get("retention_ms")?.as_i64()?;
+        Some(Log {
+            stream: entry.number,
+            retention: retention.saturating_mul(1_000_000),
+        })
+    }
+
     /// The rules of every queue, declared and hidden, by the name it is known under.
     pub(crate) fn queues(&self) -> impl Iterator<Item = (&str, Rules)> {
         [Sort::Queue, Sort::Call, Sort::Schedule, Sort::Edge]
@@ -201,10 +221,12 @@ impl Catalog {
     }
 }
 
-/// The facts of a queue.
-pub(crate) fn queue_facts(rules: &Rules) -> Value {
+/// The facts of a queue; `log` is the stream that a hidden one takes its records from.
+pub(crate) fn queue_facts(rules: &Rules, log: Option<&Log>) -> Value {
     json!({
+        "stream": log.map(|log| log.stream),
         "fifo": rules.fifo,
+        "runs": rules.runs,
         "retention_ms": rules.retention / 1_000_000,
         "max_attempts": rules.retry.max_attempts,
         "min_backoff_ms": rules.retry.min_backoff.as_millis() as u64,
@@ -217,6 +239,7 @@ fn rules(entry: &Entry) -> Option<Rules> {
     Some(Rules {
         queue: entry.number,
         fifo: entry.facts.get("fifo")?.as_bool()?,
+        runs: matches!(entry.facts.get("runs"), Some(Value::Bool(true))),
         retention: i64::try_from(number("retention_ms")?)
             .ok()?
             .saturating_mul(1_000_000),
@@ -226,6 +249,11 @@ fn rules(entry: &Entry) -> Option<Rules> {
             max_backoff: Duration::from_millis(number("max_backoff_ms")?),
         },
     })
+}
+
+/// The facts of a stream.
+pub(crate) fn stream_facts(log: &Log) -> Value {
+    json!({ "retention_ms": log.retention / 1_000_000 })
 }
 
 /// The facts of a table.

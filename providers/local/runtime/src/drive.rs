@@ -5,18 +5,23 @@
 //! own order and time. Nothing here waits or starts tasks.
 
 use crate::bucket;
-use crate::local::{Edge, EdgeId, EdgeThunk, Local};
+use crate::local::{Edge, EdgeId, EdgeThunk, Local, Queue};
 use crate::message::Message;
-use crate::moment::{nanoseconds, to_system};
+use crate::moment::{Moment, nanoseconds, to_system};
 use crate::prepare::SWEEP_LIMIT;
-use crate::queue::{self, Finished, Leased, Receipt};
+use crate::queue::{self, Finished, Leased, Receipt, Received};
 use crate::schedule;
 use crate::store::Transaction;
+use crate::stream;
 use crate::table;
 use ifc_runtime::{Delivery, Error, Invocation, Outcome, TraceContext, handler};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
+
+/// Records that a consumer takes from a stream in one commit, when others of their keys hold them
+/// up.
+const FETCH_MAX: usize = 1_000;
 
 /// A clock that goes back by less than this is taken to stand still.
 const CLOCK_TOLERANCE: i64 = 1_000_000_000;
@@ -52,21 +57,35 @@ impl Local {
             .saturating_sub(now);
         let went_back = back > CLOCK_TOLERANCE;
         if !went_back {
-            let due = self
-                .store
-                .read(|snapshot| queue::next_due(snapshot, &rules))?;
+            let due = self.due(queue)?;
             if max == 0 || due.is_none_or(|due| due > now) {
                 return Ok(Vec::new());
             }
         }
         let lease = nanoseconds(edge.lease);
+        let (log, sequence) = (queue.log, Arc::clone(&self.sequence));
         let received = self
             .store
             .write(move |transaction| {
                 if went_back {
                     queue::follow_clock_back(transaction, &rules, now, back)?;
                 }
-                queue::receive(transaction, &rules, now, lease, max)
+                let mut received = Received::default();
+                let mut looked_at = 0;
+                loop {
+                    // What waits here goes before what is still in the log.
+                    let room = max - received.leased.len();
+                    received.add(queue::receive(transaction, &rules, now, lease, room)?);
+                    let room = max - received.leased.len();
+                    let Some(log) = log.filter(|_| room > 0 && looked_at < FETCH_MAX) else {
+                        return Ok(received);
+                    };
+                    let fetched = stream::fetch(transaction, &log, &rules, &sequence, now, room)?;
+                    if fetched == 0 {
+                        return Ok(received);
+                    }
+                    looked_at += fetched;
+                }
             })
             .await?;
         for dead in &received.dead {
@@ -154,11 +173,21 @@ impl Local {
     /// # Errors
     /// `Unavailable` when the storage fails.
     pub fn next_due(&self, edge: EdgeId) -> Result<Option<SystemTime>, Error> {
-        let rules = self.queues[self.edge(edge).queue].rules;
-        let due = self
-            .store
-            .read(|snapshot| queue::next_due(snapshot, &rules))?;
+        let due = self.due(&self.queues[self.edge(edge).queue])?;
         Ok(due.map(to_system))
+    }
+
+    /// When a queue, or the log behind it, may have something.
+    fn due(&self, queue: &Queue) -> Result<Option<Moment>, Error> {
+        let now = self.now_moment();
+        self.store.read(|snapshot| {
+            if let Some(log) = &queue.log
+                && stream::is_behind(snapshot, log, &queue.rules)?
+            {
+                return Ok(Some(now));
+            }
+            queue::next_due(snapshot, &queue.rules)
+        })
     }
 
     /// Waits until the edge may have something new. One permit is kept, so nothing that happens
@@ -271,6 +300,17 @@ impl Local {
                 let expired = self.store.write(command).await?;
                 expired.iter().for_each(|body| self.bodies.remove(body));
                 if expired.len() < SWEEP_LIMIT {
+                    break;
+                }
+            }
+        }
+        for (_, log) in self.streams.values() {
+            let log = *log;
+            loop {
+                let command = move |transaction: &mut Transaction<'_, '_>| {
+                    stream::sweep(transaction, &log, now, SWEEP_LIMIT)
+                };
+                if self.store.write(command).await? < SWEEP_LIMIT {
                     break;
                 }
             }

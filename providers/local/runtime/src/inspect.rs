@@ -4,16 +4,33 @@ use crate::bucket::{self, Bucket};
 use crate::catalog::Sort;
 use crate::config::{self, ConfigStatus};
 use crate::local::{Local, Queue};
+use crate::message::Message;
+use crate::moment;
 use crate::names::unknown;
 use crate::queue::{self, DeadLetter, Depth, Peeked};
 use crate::secret::{self, SecretStatus};
 use crate::store::Transaction;
+use crate::stream;
 use crate::table;
 use ifc_runtime::bucket::{ListedObject, Object};
 use ifc_runtime::table::Item;
 use ifc_runtime::{Error, ErrorKind};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+/// A record of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The event's id.
+    pub id: String,
+    /// Records of one key keep their order.
+    pub key: String,
+    /// When it was appended.
+    pub appended_at: SystemTime,
+    /// JSON.
+    pub body: Vec<u8>,
+}
 
 impl Local {
     /// A queue by name. The hidden queue of a schedule or a function has the name of its unit,
@@ -126,6 +143,53 @@ impl Local {
         self.store
             .write(move |transaction| queue::purge(transaction, &rules))
             .await
+    }
+
+    /// Sends a consumer of a stream back, or on, to the first record that was appended at `from` or
+    /// later: it gets that and all after it, those that it had before once more. What it has not
+    /// finished of those before counts as done. Returns how many records lie before it now.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` when the unit consumes no stream; `Unavailable` when the storage fails.
+    pub async fn replay(&self, unit: &str, from: SystemTime) -> Result<u64, Error> {
+        let consumers = self.queues.iter().filter(|queue| queue.log.is_some());
+        let Some((queue, log)) = consumers
+            .filter(|queue| queue.name == unit)
+            .find_map(|queue| Some((queue, queue.log?)))
+        else {
+            return Err(stream::not_a_consumer(unit));
+        };
+        let (rules, from) = (queue.rules, moment::from_system(from));
+        let sequence = Arc::clone(&self.sequence);
+        let command = move |transaction: &mut Transaction<'_, '_>| {
+            stream::replay(transaction, &log, &rules, &sequence, from)
+        };
+        self.store.write(command).await
+    }
+
+    /// The records of a stream that are still kept, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unavailable` when the storage fails.
+    pub fn records(&self, stream: &str) -> Result<Vec<Record>, Error> {
+        let mut streams = self.streams.values();
+        let found = streams.find(|(name, _)| name == stream);
+        let Some((_, log)) = found else {
+            let mut names = self.streams.values().map(|(name, _)| name.as_str());
+            let message = unknown("stream", stream, &mut names);
+            return Err(Error::new(ErrorKind::NotFound, message));
+        };
+        let now = self.now_moment();
+        let records = self
+            .store
+            .read(|snapshot| stream::records(snapshot, log, now))?;
+        let record = |message: Message| Record {
+            id: message.id,
+            key: message.group.unwrap_or_default(),
+            appended_at: moment::to_system(message.sent_at),
+            body: message.body,
+        };
+        Ok(records.into_iter().map(record).collect())
     }
 
     /// Every visible item of a table, in the order of the keys.

@@ -34,6 +34,7 @@ mod queue;
 mod removal;
 mod schedule;
 mod secret;
+mod stream;
 mod table;
 
 mod message;
@@ -48,6 +49,7 @@ mod test_support;
 pub use adversary::{Adversary, Disturbed, Unkindness};
 pub use config::ConfigStatus;
 pub use drive::Lease;
+pub use inspect::Record;
 pub use local::{Edge, EdgeId, EdgeKind, Local};
 pub use queue::{DeadLetter, Depth, Finished, Peeked, PeekedState, Receipt};
 pub use removal::Removal;

@@ -61,9 +61,13 @@ async fn consume(local: Arc<Local>, edge: EdgeId, stop: watch::Receiver<bool>) {
         };
         let Ok(permit) = permit else { break };
         // Nobody else takes permits, so what is free now stays free.
-        let count = (1 + free.available_permits())
-            .saturating_mul(batch)
-            .min(RECEIVE_MAX.max(batch));
+        let count = match local.edge(edge).has_runs() {
+            // What belongs together must not be dealt to several handlers.
+            true => batch,
+            false => (1 + free.available_permits())
+                .saturating_mul(batch)
+                .min(RECEIVE_MAX.max(batch)),
+        };
         let pause = match local.receive(edge, count).await {
             Ok(leases) if leases.is_empty() => {
                 drop(permit);
@@ -199,6 +203,11 @@ fn report(lease: &Lease, outcome: &Outcome, finished: Finished) {
                 "failed, moved to the dead-letter queue"
             );
         }
+        Finished::HeldBack => tracing::debug!(
+            event,
+            attempt,
+            "to be delivered again after an earlier one of its key"
+        ),
         Finished::LeaseLost => tracing::warn!(
             event,
             attempt,

@@ -13,6 +13,7 @@ use crate::queue::{Rules, Sequence};
 use crate::schedule::Schedule;
 use crate::secret::KeyRing;
 use crate::store::{OpenError, Storage, Store};
+use crate::stream::Log;
 use crate::table::Table;
 use ifc_manifest::format::Value;
 use ifc_manifest::kind::config::ConfigSpec;
@@ -82,6 +83,13 @@ pub struct Edge {
     pub(crate) thunk: EdgeThunk,
 }
 
+impl Edge {
+    /// Whether events of one group come together, so that they have to go to one invocation.
+    pub(crate) fn has_runs(&self) -> bool {
+        self.kind == EdgeKind::Source(EdgeSort::StreamConsumer)
+    }
+}
+
 /// How the handler at the end of an edge is run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum EdgeThunk {
@@ -94,6 +102,8 @@ pub(crate) struct Queue {
     pub(crate) name: String,
     pub(crate) sort: Sort,
     pub(crate) rules: Rules,
+    /// The stream that a hidden one takes its records from.
+    pub(crate) log: Option<Log>,
     /// Rings when the queue may have something new.
     pub(crate) bell: Arc<Notify>,
     /// The latest moment at which it was looked at, to notice a clock that goes back.
@@ -143,6 +153,7 @@ pub struct Local {
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) tables: Names<Arc<Table>>,
     pub(crate) tables_by_name: Named<Arc<Table>>,
+    pub(crate) streams: Names<(String, Log)>,
     /// The queues of those that follow a table's changes, by the table's number.
     pub(crate) followers: HashMap<u32, Vec<Rules>>,
     pub(crate) buckets: Names<Arc<Bucket>>,
@@ -247,6 +258,12 @@ impl Local {
             ),
             tables_by_name,
             followers: followers(&prepared, &sources),
+            streams: named(
+                prepared
+                    .streams
+                    .iter()
+                    .map(|(address, name, log)| (address, (name.clone(), *log))),
+            ),
             sources,
             buckets: named(
                 prepared
@@ -362,6 +379,7 @@ fn new_queue(prepared: &PreparedQueue, now: Moment) -> Queue {
         name: prepared.name.clone(),
         sort: prepared.sort,
         rules: prepared.rules,
+        log: prepared.log,
         bell: Arc::default(),
         looked_at: AtomicI64::new(now),
     }

@@ -59,6 +59,10 @@ impl<T> Names<T> {
         Names(Vec::new())
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, value)| value)
+    }
+
     fn find(&self, target: Target<'_>) -> Result<usize, usize> {
         let wanted = (target.name, target.package);
         self.0.binary_search_by(|(address, _)| {

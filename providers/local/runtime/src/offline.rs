@@ -11,10 +11,12 @@ use crate::queue::{self, DeadLetter, Depth, Peeked, Rules, Sequence};
 use crate::removal::Removal;
 use crate::secret::{self, KeyRing, SecretStatus};
 use crate::store::{self, Fsync, OpenError, Storage, Transaction};
+use crate::stream;
 use ifc_runtime::{Clock, Error, ErrorKind, SystemClock};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// An opened data directory.
 pub struct Store {
@@ -141,6 +143,22 @@ impl Store {
         let removal = removal.clone();
         self.store
             .write_now(move |transaction| removal.carry_out(transaction))
+    }
+
+    /// Sends a consumer of a stream back, or on, to the first record of `from`; see
+    /// [`Local::replay`](crate::Local::replay).
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` when the unit consumes no stream; `Unavailable` when the storage fails.
+    pub fn replay(&self, unit: &str, from: SystemTime) -> Result<u64, Error> {
+        let rules = self.rules(unit)?;
+        let Some(log) = self.catalog.log_of(unit) else {
+            return Err(stream::not_a_consumer(unit));
+        };
+        let (sequence, from) = (Arc::clone(&self.sequence), moment::from_system(from));
+        self.store.write_now(move |transaction| {
+            stream::replay(transaction, &log, &rules, &sequence, from)
+        })
     }
 
     /// Sets the value of a secret, declared or not: it may be declared by the next run. Returns

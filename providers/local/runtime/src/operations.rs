@@ -6,7 +6,7 @@ use crate::moment::{Moment, nanoseconds};
 use crate::queue::{Rules, Sequence};
 use crate::store::{Fault, Snapshot, Transaction};
 use crate::table::{self, Feed, Put, Step, Table, Writing};
-use crate::{config, queue, secret};
+use crate::{config, queue, secret, stream};
 use ifc_manifest::kind;
 use ifc_manifest::kind::edge::Selection;
 use ifc_manifest::size::SYNC_BODY;
@@ -16,6 +16,7 @@ use ifc_runtime::event::random_id;
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
+use ifc_runtime::stream::{StreamOperations, StreamRecord};
 use ifc_runtime::table::{
     Condition, Consistency, Item, ItemOperation, ItemWrite, Key, Page, Query, Scan,
     TableOperations, Update,
@@ -287,6 +288,50 @@ impl TopicOperations for Local {
                 posts.push(Post::new(queues, message, now));
             }
             self.post(posts).await?;
+            Ok(ids)
+        })
+    }
+}
+
+impl StreamOperations for Local {
+    fn append<'a>(
+        &'a self,
+        target: Target<'a>,
+        records: Vec<StreamRecord>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        named(target, kind::stream::APPEND, async move {
+            let (_, log) = self
+                .streams
+                .get(target)
+                .ok_or_else(|| undeclared("stream", target))?;
+            let (log, now) = (*log, self.now_moment());
+            let consumers = self.sources.of(Kind::Stream, target).unwrap_or_default();
+            let consumers = consumers.iter();
+            let consumers: Vec<Rules> = consumers
+                .map(|consumer| self.queues[consumer.queue].rules)
+                .collect();
+            let mut ids = Vec::with_capacity(records.len());
+            let mut bytes = Vec::with_capacity(records.len());
+            for record in records {
+                let message = Message {
+                    id: random_id(),
+                    sent_at: now,
+                    trace: record.trace,
+                    group: Some(record.key),
+                    attributes: Default::default(),
+                    body: record.body,
+                };
+                bytes.push(message.encode());
+                ids.push(Ok(message.id));
+            }
+            let sequence = Arc::clone(&self.sequence);
+            let command = move |transaction: &mut Transaction<'_, '_>| {
+                for record in &bytes {
+                    stream::append(transaction, &log, &sequence, record, &consumers)?;
+                }
+                Ok(())
+            };
+            self.store.write(command).await?;
             Ok(ids)
         })
     }

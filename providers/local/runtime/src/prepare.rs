@@ -11,15 +11,17 @@ use crate::schedule::{Schedule, last_used};
 use crate::secret;
 use crate::store::keys::{self, KeyBytes};
 use crate::store::{Fault, OpenError, Read, Store, Transaction, first};
+use crate::stream::{self, Log};
 use crate::table::{self, Feed, Table, Writing};
 use ifc_manifest::kind::SpecError;
 use ifc_manifest::kind::bucket::BucketSpec;
 use ifc_manifest::kind::config::ConfigSpec;
-use ifc_manifest::kind::edge::EdgeSpec;
 use ifc_manifest::kind::edge::RetrySpec;
+use ifc_manifest::kind::edge::{Edge, EdgeSpec};
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleSpec;
 use ifc_manifest::kind::secret::{Charset, SecretSpec};
+use ifc_manifest::kind::stream::StreamSpec;
 use ifc_manifest::kind::table::TableSpec;
 use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::{Address, Kind, Targets, Trigger};
@@ -27,6 +29,7 @@ use ifc_runtime::Application;
 use ifc_runtime::log::timestamp;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Expired items removed in one transaction, at the start and later.
 pub(crate) const SWEEP_LIMIT: usize = 1_000;
@@ -43,6 +46,8 @@ pub(crate) struct PreparedQueue {
     /// None for hidden queues, which have the default.
     pub(crate) spec: QueueSpec,
     pub(crate) rules: Rules,
+    /// The stream that a hidden one takes its records from.
+    pub(crate) log: Option<Log>,
 }
 
 /// Length and characters of a secret that makes its own value.
@@ -53,6 +58,7 @@ pub(crate) struct Prepared {
     pub(crate) queues: Vec<PreparedQueue>,
     pub(crate) tables: Vec<(Address, Arc<Table>)>,
     pub(crate) buckets: Vec<(Address, Arc<Bucket>)>,
+    pub(crate) streams: Vec<(Address, String, Log)>,
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) secrets: Vec<(Address, String, Generated)>,
     pub(crate) configs: Vec<(Address, String, ConfigSpec)>,
@@ -95,8 +101,8 @@ pub(crate) fn prepare(
     };
     let dropped = store
         .write_now({
-            let prepared = Arc::clone(&prepared);
-            move |transaction| apply(transaction, &prepared, now)
+            let (prepared, sequence) = (Arc::clone(&prepared), Arc::clone(sequence));
+            move |transaction| apply(transaction, &prepared, &sequence, now)
         })
         .map_err(OpenError::Failed)?;
     for (queue, event) in dropped {
@@ -147,6 +153,7 @@ fn decide(
         queues: Vec::new(),
         tables: Vec::new(),
         buckets: Vec::new(),
+        streams: Vec::new(),
         schedules: Vec::new(),
         secrets: Vec::new(),
         configs: Vec::new(),
@@ -196,6 +203,17 @@ fn decide(
                 let facts = json!({ "default": spec.default, "dynamic": spec.dynamic });
                 prepared.catalog.declare(Sort::Config, &name, facts);
                 prepared.configs.push((address.clone(), name, spec));
+            }
+            Kind::Stream => {
+                let spec =
+                    StreamSpec::decode(&resource.config).map_err(unreadable("stream", &name))?;
+                let mut log = Log {
+                    stream: 0,
+                    retention: nanoseconds(spec.retention),
+                };
+                let facts = catalog::stream_facts(&log);
+                log.stream = prepared.catalog.declare(Sort::Stream, &name, facts);
+                prepared.streams.push((address.clone(), name, log));
             }
             // They have no data of their own.
             Kind::HttpApi | Kind::Function | Kind::Schedule | Kind::Topic => {}
@@ -253,13 +271,24 @@ fn decide(
                 let spec = EdgeSpec::decode(edge, config).map_err(unreadable(edge, &name))?;
                 // A queue's consumer takes from the declared queue.
                 if let Some(retry) = spec.retry {
-                    let hidden = QueueSpec {
-                        fifo: keeps_order(application, spec.edge.source(), resource)
-                            .map_err(unreadable(edge, &name))?,
+                    let mut streams = prepared.streams.iter();
+                    let log = streams
+                        .find(|(stream, _, _)| {
+                            spec.edge == Edge::StreamConsumer && stream == resource
+                        })
+                        .map(|(_, _, log)| *log);
+                    let fifo = keeps_order(application, spec.edge.source(), resource)
+                        .map_err(unreadable(edge, &name))?;
+                    let mut hidden = QueueSpec {
+                        fifo: fifo || log.is_some(),
                         retry,
                         ..QueueSpec::DEFAULT
                     };
-                    queue(&mut prepared, snapshot, Sort::Edge, address, name, hidden)?;
+                    if let Some(log) = log {
+                        hidden.retention = Duration::from_nanos(log.retention.unsigned_abs());
+                    }
+                    let sort = Sort::Edge;
+                    queue_of(&mut prepared, snapshot, sort, address, name, hidden, log)?;
                 }
             }
             Trigger::Http { .. } => {}
@@ -286,13 +315,27 @@ fn queue(
     name: String,
     spec: QueueSpec,
 ) -> Result<Rules, Undecided> {
+    queue_of(prepared, snapshot, sort, address, name, spec, None)
+}
+
+/// A queue that takes from a stream's log, if there is one.
+fn queue_of(
+    prepared: &mut Prepared,
+    snapshot: &impl Read,
+    sort: Sort,
+    address: &Address,
+    name: String,
+    spec: QueueSpec,
+    log: Option<Log>,
+) -> Result<Rules, Undecided> {
     let mut rules = Rules {
         queue: 0,
         fifo: spec.fifo,
+        runs: log.is_some(),
         retention: nanoseconds(spec.retention),
         retry: spec.retry,
     };
-    let facts = catalog::queue_facts(&rules);
+    let facts = catalog::queue_facts(&rules, log.as_ref());
     if let Some(entry) = prepared.before.get(sort, &name) {
         let held = KeyBytes::of(keys::MESSAGE, entry.number).range();
         if entry.facts.get("fifo") != facts.get("fifo") && first(snapshot, &held)?.is_some() {
@@ -314,6 +357,7 @@ fn queue(
         name,
         spec,
         rules,
+        log,
     });
     Ok(rules)
 }
@@ -392,6 +436,7 @@ fn table(
 fn apply(
     transaction: &mut Transaction<'_, '_>,
     prepared: &Prepared,
+    sequence: &Sequence,
     now: Moment,
 ) -> Result<Vec<(String, String)>, Fault> {
     prepared.catalog.save(transaction, &prepared.before)?;
@@ -412,6 +457,11 @@ fn apply(
         };
         table::sweep(transaction, &writing, SWEEP_LIMIT)?;
     }
+    let queues = prepared.queues.iter();
+    let consumers: Vec<(Log, Rules)> = queues
+        .filter_map(|queue| Some((queue.log?, queue.rules)))
+        .collect();
+    stream::begin(transaction, &consumers, sequence)?;
     let mut dropped = Vec::new();
     for PreparedQueue { name, rules, .. } in &prepared.queues {
         if queue::has_leases(transaction.table(), rules)? {

@@ -31,6 +31,7 @@ impl Removal {
             Kind::Queue => Sort::Queue,
             Kind::Table => Sort::Table,
             Kind::Bucket => Sort::Bucket,
+            Kind::Stream => Sort::Stream,
             Kind::Secret => Sort::Secret,
             Kind::Config => Sort::Config,
             Kind::HttpApi | Kind::Function | Kind::Schedule | Kind::Topic => return None,
@@ -123,6 +124,7 @@ impl Local {
             }
             Sort::Table | Sort::Index => self.tables_by_name.get(name).is_some(),
             Sort::Bucket => self.buckets_by_name.get(name).is_some(),
+            Sort::Stream => self.streams.values().any(|(known, _)| known == name),
             Sort::Secret => self.secret_names.contains(name),
             Sort::Config => self.config_defaults.get(name).is_some(),
         }

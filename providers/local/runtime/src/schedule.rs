@@ -132,6 +132,7 @@ mod tests {
 
     fn schedule(timing: Timing, now: &str, last: Option<&str>) -> Schedule {
         let rules = Rules {
+            runs: false,
             queue: 0,
             fifo: false,
             retention: nanoseconds(Duration::from_secs(86_400)),

@@ -7,7 +7,7 @@ use crate::local::{Edge, EdgeId, Local};
 use crate::moment::nanoseconds;
 use ifc_manifest::Verb;
 use ifc_runtime::{BoxFuture, Clock, Error, ErrorKind, Outcome, Target};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -199,14 +199,25 @@ impl Simulation {
         let mut jobs = self.due_copies();
         let mut any = !jobs.is_empty();
         for edge in edges {
-            let count = self.adversary.appetite(edge.batch, edge.max_concurrency);
+            // What belongs together must not be dealt to several handlers.
+            let together = edge.has_runs();
+            let count = match together {
+                true => self.adversary.batch(edge.batch),
+                false => self.adversary.appetite(edge.batch, edge.max_concurrency),
+            };
             let mut leases = self.local.receive(edge.id, count).await?;
-            // Of a fifo group there is one at most, so these have no order among themselves.
-            self.adversary.shuffle(&mut leases);
+            match together {
+                true => self.interleave(&mut leases),
+                // Of a fifo group there is one at most, so these have no order among themselves.
+                false => self.adversary.shuffle(&mut leases),
+            }
             while !leases.is_empty() {
                 any = true;
                 budget.spend(edge)?;
-                let size = self.adversary.batch(edge.batch.min(leases.len()));
+                let size = match together {
+                    true => leases.len(),
+                    false => self.adversary.batch(edge.batch.min(leases.len())),
+                };
                 let rest = leases.split_off(size);
                 let mut fate = self.fate(edge, &leases, horizon);
                 let ordered = self.local.queues[edge.queue].rules.fifo;
@@ -231,6 +242,24 @@ impl Simulation {
         }
         self.run(jobs).await?;
         Ok(any)
+    }
+
+    /// Another order, in which each group keeps its own.
+    fn interleave(&self, leases: &mut Vec<Lease>) {
+        let mut groups: Vec<Option<String>> = (leases.iter())
+            .map(|lease| lease.delivery.group.clone())
+            .collect();
+        self.adversary.shuffle(&mut groups);
+        let mut waiting: BTreeMap<Option<String>, VecDeque<Lease>> = BTreeMap::new();
+        for lease in leases.drain(..) {
+            let group = waiting.entry(lease.delivery.group.clone()).or_default();
+            group.push_back(lease);
+        }
+        leases.extend(
+            groups
+                .iter()
+                .filter_map(|group| waiting.get_mut(group)?.pop_front()),
+        );
     }
 
     fn due_copies(&self) -> Vec<Job> {

@@ -7,6 +7,7 @@ use ifc_runtime::bucket::ObjectHead;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// The value, or a panic that names what was looked at.
 #[track_caller]
@@ -113,6 +114,55 @@ fn decode<T: DeserializeOwned>(body: &[u8], name: &str) -> T {
             std::any::type_name::<T>(),
             String::from_utf8_lossy(body)
         ),
+    }
+}
+
+/// Looks into a stream.
+pub struct StreamProbe<T> {
+    local: Arc<Local>,
+    name: String,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T> StreamProbe<T> {
+    pub(super) fn new(local: Arc<Local>, name: String) -> Self {
+        StreamProbe {
+            local,
+            name,
+            marker: PhantomData,
+        }
+    }
+
+    /// How many records are still kept, consumed or not.
+    pub fn len(&self) -> usize {
+        expect(self.local.records(&self.name), &self.name).len()
+    }
+
+    /// Whether no record is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sends a consumer back, or on, to the first record that was appended at `from` or later, as
+    /// `ifc stream replay` does. Returns how many records lie before it now.
+    ///
+    /// # Panics
+    /// When the unit is not a consumer of a stream.
+    pub async fn replay(&self, unit: &str, from: SystemTime) -> usize {
+        expect(self.local.replay(unit, from).await, unit) as usize
+    }
+}
+
+impl<T: DeserializeOwned> StreamProbe<T> {
+    /// Key and body of the records that are still kept, consumed or not, oldest first.
+    ///
+    /// # Panics
+    /// When a body is not a `T`.
+    pub fn records(&self) -> Vec<(String, T)> {
+        let records = expect(self.local.records(&self.name), &self.name).into_iter();
+        records
+            .map(|record| (record.key, decode(&record.body, &self.name)))
+            .collect()
     }
 }
 

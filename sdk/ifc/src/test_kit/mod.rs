@@ -31,12 +31,12 @@ mod trace;
 
 pub use faults::Faults;
 pub use http::{TestApi, TestReply, TestRequest};
-pub use inspect::{BucketProbe, DeadLetter, QueueProbe, TableProbe};
+pub use inspect::{BucketProbe, DeadLetter, QueueProbe, StreamProbe, TableProbe};
 #[doc(hidden)]
 pub use seed::Plan;
 pub use trace::{Trace, TraceEntry, TraceEvent};
 
-use crate::{Bucket, Config, PresignedPut, Queue, Secret, Table};
+use crate::{Bucket, Config, PresignedPut, Queue, Secret, Stream, Table};
 use clock::VirtualClock;
 use ifc_local::{Adversary, Disturbed, Local, Observer, Simulation, Storage, Unkindness};
 use ifc_manifest::Address;
@@ -342,6 +342,11 @@ impl TestCloud {
         headers.fold(request, |request, (name, value)| {
             request.header(name, value)
         })
+    }
+
+    /// Looks into a stream, and sends its consumers back.
+    pub fn stream<T, R: Resource>(&self, _: &'static Stream<T, R>) -> StreamProbe<T> {
+        StreamProbe::new(Arc::clone(self.local()), self.name_of::<R>())
     }
 
     /// Sets a secret.

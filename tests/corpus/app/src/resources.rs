@@ -85,6 +85,9 @@ pub(crate) static FOLLOWED: Table<Order> = Table::new("followed").stream();
 pub(crate) static FILES: Bucket = Bucket::new("files");
 
 #[resource]
+pub(crate) static METERS: Stream<Job> = Stream::new("meters");
+
+#[resource]
 pub(crate) static JOBS: Queue<Job> = Queue::new("jobs").lease(seconds(60));
 
 /// The same message type as `JOBS`.

@@ -6,6 +6,12 @@
 //! up, and a lease that runs out needs nobody to notice. In a fifo queue only the first message of
 //! each group has such an entry; the others wait under [`GROUP`](keys::GROUP).
 //!
+//! In a queue with runs the messages behind the first one of a group can come along with its first
+//! delivery. The lease is the first one's alone. When that is acknowledged, the lease passes to the
+//! next of the run; when it is not, those behind it are delivered again after it, and this time does
+//! not count as an attempt of theirs. What was delivered before is delivered alone, so that a
+//! message that kills its process takes no other with it.
+//!
 //! A delivery is counted when it begins, in the same commit as its lease: a process that dies in a
 //! handler has used up an attempt.
 
@@ -21,6 +27,7 @@ use crate::store::{Fault, Read, Transaction, first, slices};
 use ifc_manifest::kind::edge::RetrySpec;
 use ifc_manifest::kind::queue::DEAD_LETTER_RETENTION;
 use ifc_runtime::Outcome;
+use redb::ReadableTable as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longest reason kept with a dead letter, in bytes.
@@ -36,6 +43,8 @@ pub(crate) struct Rules {
     pub(crate) queue: u32,
     /// Order per group, one message of a group in flight.
     pub(crate) fifo: bool,
+    /// Of a fifo queue: several messages of a group in one delivery, in their order.
+    pub(crate) runs: bool,
     /// How long a message is kept, in nanoseconds.
     pub(crate) retention: i64,
     /// When and how often to deliver again.
@@ -49,28 +58,36 @@ pub(crate) struct Sequence(AtomicU64);
 impl Sequence {
     /// Goes on after everything that is in the store.
     pub(crate) fn resume(&self, table: &impl Read) -> Result<(), Fault> {
-        let mut last = 0;
-        let messages = keys::space(keys::MESSAGE);
-        // Numbers are per store, and resources are few: the last entry of each is found by jumping.
-        let mut start = messages.start;
-        while let Some((key, _)) = first(table, &(start.clone()..messages.end.clone()))? {
-            let Some(queue) = key.get(1..5).and_then(|bytes| bytes.try_into().ok()) else {
-                break;
-            };
-            let range = KeyBytes::of(keys::MESSAGE, u32::from_be_bytes(queue)).range();
-            let mut entries = table.range(slices(&range))?;
-            if let Some(entry) = entries.next_back() {
-                let entry = entry?;
-                last = last.max(keys::unsigned_at(entry.0.value(), 0).unwrap_or(0));
+        let mut last = crate::stream::last_cursor(table)?;
+        for space in [keys::MESSAGE, keys::RECORD] {
+            let all = keys::space(space);
+            // Numbers are per store, and resources are few: the last entry of each is found by
+            // jumping.
+            let mut start = all.start;
+            while let Some((key, _)) = first(table, &(start.clone()..all.end.clone()))? {
+                let Some(resource) = key.get(1..5).and_then(|bytes| bytes.try_into().ok()) else {
+                    break;
+                };
+                let range = KeyBytes::of(space, u32::from_be_bytes(resource)).range();
+                let mut entries = table.range(slices(&range))?;
+                if let Some(entry) = entries.next_back() {
+                    let entry = entry?;
+                    last = last.max(keys::unsigned_at(entry.0.value(), 0).unwrap_or(0));
+                }
+                start = range.end;
             }
-            start = range.end;
         }
         self.0.fetch_max(last + 1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The number that the next one gets.
+    pub(crate) fn peek(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -101,6 +118,15 @@ pub(crate) struct Received {
     pub(crate) expired: Vec<String>,
 }
 
+impl Received {
+    /// Adds what another look found.
+    pub(crate) fn add(&mut self, more: Received) {
+        self.leased.extend(more.leased);
+        self.dead.extend(more.dead);
+        self.expired.extend(more.expired);
+    }
+}
+
 /// A message that was just moved to the dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Buried {
@@ -121,6 +147,9 @@ pub enum Finished {
     /// The lease had run out and the message was delivered anew or is gone; the outcome was
     /// not applied.
     LeaseLost,
+    /// A message before it in its group was not acknowledged, so it is delivered again after that;
+    /// the outcome was not applied.
+    HeldBack,
 }
 
 /// The entry under [`keys::DUE`]: how often it was delivered, and what it waits for.
@@ -128,6 +157,8 @@ pub enum Finished {
 struct State {
     attempts: u32,
     wait: Wait,
+    /// While it is leased: how many of its group came along with it.
+    run: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,21 +175,32 @@ impl State {
     const NEW: State = State {
         attempts: 0,
         wait: Wait::Ready,
+        run: 0,
     };
 
-    fn encode(self) -> [u8; 5] {
-        let [a, b, c, d] = self.attempts.to_le_bytes();
+    fn encode(self) -> Vec<u8> {
         let wait = match self.wait {
             Wait::Ready => 0,
             Wait::Leased => 1,
             Wait::Abandoned => 2,
         };
-        [a, b, c, d, wait]
+        let mut bytes = Vec::with_capacity(9);
+        bytes.extend_from_slice(&self.attempts.to_le_bytes());
+        bytes.push(wait);
+        if self.run > 0 {
+            bytes.extend_from_slice(&self.run.to_le_bytes());
+        }
+        bytes
     }
 
     fn decode(bytes: &[u8]) -> Result<State, Fault> {
-        let (attempts, wait) = match bytes {
-            [a, b, c, d, wait] => (u32::from_le_bytes([*a, *b, *c, *d]), *wait),
+        let (attempts, wait, run) = match bytes {
+            [a, b, c, d, wait] => (u32::from_le_bytes([*a, *b, *c, *d]), *wait, 0),
+            [a, b, c, d, wait, e, f, g, h] => (
+                u32::from_le_bytes([*a, *b, *c, *d]),
+                *wait,
+                u32::from_le_bytes([*e, *f, *g, *h]),
+            ),
             _ => return Err(Fault::malformed("state of a message")),
         };
         let wait = match wait {
@@ -166,7 +208,11 @@ impl State {
             1 => Wait::Leased,
             _ => Wait::Abandoned,
         };
-        Ok(State { attempts, wait })
+        Ok(State {
+            attempts,
+            wait,
+            run,
+        })
     }
 }
 
@@ -260,12 +306,27 @@ pub(crate) fn receive(
         if message.sent_at.saturating_add(rules.retention) <= now {
             transaction.remove(&key)?;
             transaction.remove(&message_key)?;
-            advance(transaction, rules, message.group.as_deref(), sequence, now)?;
+            advance(
+                transaction,
+                rules,
+                message.group.as_deref(),
+                sequence,
+                now,
+                None,
+            )?;
             received.expired.push(message.id);
         } else if state.attempts >= rules.retry.max_attempts {
             transaction.remove(&key)?;
             let reason = lost_reason(rules, state);
-            bury(transaction, rules, now, sequence, state.attempts, &reason)?;
+            bury(
+                transaction,
+                rules,
+                now,
+                sequence,
+                state.attempts,
+                &reason,
+                None,
+            )?;
             received.dead.push(Buried {
                 id: message.id,
                 attempts: state.attempts,
@@ -273,12 +334,30 @@ pub(crate) fn receive(
             });
         } else {
             let attempt = state.attempts + 1;
+            let along = match rules.runs && attempt == 1 {
+                true => {
+                    let room = count - received.leased.len() - 1;
+                    behind(transaction, rules, &message, sequence, now, room)?
+                }
+                false => Vec::new(),
+            };
             let leased = State {
                 attempts: attempt,
                 wait: Wait::Leased,
+                run: along.len() as u32,
             };
             transaction.remove(&key)?;
             transaction.put(&due_key(rules.queue, lease_end, sequence), &leased.encode())?;
+            let follower = |(sequence, message)| Leased {
+                message,
+                attempt: 1,
+                receipt: Receipt {
+                    sequence,
+                    attempt: 1,
+                    lease_end,
+                },
+            };
+            received.leased.extend(along.into_iter().map(follower));
             received.leased.push(Leased {
                 message,
                 attempt,
@@ -290,7 +369,51 @@ pub(crate) fn receive(
             });
         }
     }
+    if rules.runs {
+        received
+            .leased
+            .sort_by_key(|leased| leased.receipt.sequence);
+    }
     Ok(received)
+}
+
+/// Up to `count` messages of a group behind this one, up to the first whose retention is over.
+fn behind(
+    transaction: &Transaction<'_, '_>,
+    rules: &Rules,
+    message: &Message,
+    sequence: u64,
+    now: Moment,
+    count: usize,
+) -> Result<Vec<(u64, Message)>, Fault> {
+    let group = message.group.as_deref().unwrap_or_default();
+    let start = group_key(rules.queue, group, sequence + 1);
+    let end = KeyBytes::of(keys::GROUP, rules.queue).text(group).after();
+    let mut messages = Vec::new();
+    for entry in transaction
+        .table()
+        .range(slices(&(start..end)))?
+        .take(count)
+    {
+        let (key, _) = entry?;
+        let sequence = last_number(key.value())?;
+        let Some(record) = transaction.get(&message_key(rules.queue, sequence))? else {
+            return Err(Fault::malformed("entry of a group"));
+        };
+        let message = Message::decode(&record)?;
+        if message.sent_at.saturating_add(rules.retention) <= now {
+            break;
+        }
+        messages.push((sequence, message));
+    }
+    Ok(messages)
+}
+
+/// The place in the order at the end of a key under [`keys::GROUP`].
+fn last_number(key: &[u8]) -> Result<u64, Fault> {
+    let number = key.last_chunk::<8>();
+    let number = number.ok_or_else(|| Fault::malformed("entry of a group"))?;
+    Ok(u64::from_be_bytes(*number))
 }
 
 fn lost_reason(rules: &Rules, state: State) -> String {
@@ -315,11 +438,13 @@ pub(crate) fn finish(
     let key = due_key(rules.queue, receipt.lease_end, receipt.sequence);
     let state = match transaction.get(&key)? {
         Some(value) => State::decode(&value)?,
-        None => return Ok(Finished::LeaseLost),
+        None => return without_lease(transaction, rules, receipt),
     };
     if state.wait != Wait::Leased || state.attempts != receipt.attempt {
         return Ok(Finished::LeaseLost);
     }
+    // The next of the run goes on with the lease.
+    let lead = state.run.checked_sub(1).map(|run| (receipt.lease_end, run));
     let reason = match outcome {
         Outcome::Ack => {
             transaction.remove(&key)?;
@@ -333,7 +458,14 @@ pub(crate) fn finish(
             transaction.remove(&message_key)?;
             if let Some(message) = group {
                 let group = message?.group;
-                advance(transaction, rules, group.as_deref(), receipt.sequence, now)?;
+                advance(
+                    transaction,
+                    rules,
+                    group.as_deref(),
+                    receipt.sequence,
+                    now,
+                    lead,
+                )?;
             }
             return Ok(Finished::Acked);
         }
@@ -343,6 +475,7 @@ pub(crate) fn finish(
             let waiting = State {
                 attempts: state.attempts,
                 wait: Wait::Ready,
+                run: 0,
             };
             transaction.remove(&key)?;
             transaction.put(
@@ -362,8 +495,29 @@ pub(crate) fn finish(
         receipt.sequence,
         state.attempts,
         reason,
+        lead,
     )?;
     Ok(Finished::DeadLettered)
+}
+
+/// What became of a message whose delivery holds no lease.
+fn without_lease(
+    transaction: &Transaction<'_, '_>,
+    rules: &Rules,
+    receipt: Receipt,
+) -> Result<Finished, Fault> {
+    if !rules.runs {
+        return Ok(Finished::LeaseLost);
+    }
+    let Some(record) = transaction.get(&message_key(rules.queue, receipt.sequence))? else {
+        return Ok(Finished::LeaseLost);
+    };
+    let group = Message::decode(&record)?.group.unwrap_or_default();
+    let range = KeyBytes::of(keys::GROUP, rules.queue).text(&group).range();
+    Ok(match first(transaction.table(), &range)? {
+        Some((key, _)) if last_number(&key)? < receipt.sequence => Finished::HeldBack,
+        _ => Finished::LeaseLost,
+    })
 }
 
 /// Moves a message, whose entry under [`keys::DUE`] is gone already, to the dead letters.
@@ -374,6 +528,7 @@ fn bury(
     sequence: u64,
     attempts: u32,
     reason: &str,
+    lead: Option<(Moment, u32)>,
 ) -> Result<(), Fault> {
     let message_key = message_key(rules.queue, sequence);
     let Some(record) = transaction.get(&message_key)? else {
@@ -392,32 +547,41 @@ fn bury(
     transaction.put(key.as_bytes(), &value)?;
     if rules.fifo {
         let group = Message::decode(&record)?.group;
-        advance(transaction, rules, group.as_deref(), sequence, now)?;
+        advance(transaction, rules, group.as_deref(), sequence, now, lead)?;
     }
     Ok(())
 }
 
-/// Takes a message out of its group and makes the next one of the group ready.
+/// Takes a message out of its group and makes the next one of the group ready, or, when it came
+/// along with this one, the holder of the lease: until when, and of how many behind it.
 fn advance(
     transaction: &mut Transaction<'_, '_>,
     rules: &Rules,
     group: Option<&str>,
     sequence: u64,
     now: Moment,
+    lead: Option<(Moment, u32)>,
 ) -> Result<(), Fault> {
     if !rules.fifo {
         return Ok(());
     }
     let group = group.unwrap_or_default();
     transaction.remove(&group_key(rules.queue, group, sequence))?;
-    let prefix = KeyBytes::of(keys::GROUP, rules.queue).text(group);
-    let length = prefix.as_bytes().len();
-    if let Some((key, _)) = first(transaction.table(), &prefix.range())? {
-        let next = key
-            .get(length..)
-            .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
-            .ok_or_else(|| Fault::malformed("entry of a group"))?;
-        transaction.put(&due_key(rules.queue, now, next), &State::NEW.encode())?;
+    let range = KeyBytes::of(keys::GROUP, rules.queue).text(group).range();
+    if let Some((key, _)) = first(transaction.table(), &range)? {
+        let next = last_number(&key)?;
+        let (due, state) = match lead {
+            Some((lease_end, run)) => {
+                let leased = State {
+                    attempts: 1,
+                    wait: Wait::Leased,
+                    run,
+                };
+                (lease_end, leased)
+            }
+            None => (now, State::NEW),
+        };
+        transaction.put(&due_key(rules.queue, due, next), &state.encode())?;
         transaction.touch(rules.queue);
     }
     Ok(())
@@ -434,6 +598,7 @@ pub(crate) fn release(
             let (_, sequence) = read_due_key(&key)?;
             let abandoned = State {
                 wait: Wait::Abandoned,
+                run: 0,
                 ..state
             };
             transaction.remove(&key)?;
@@ -501,7 +666,14 @@ pub(crate) fn sweep(
             let message = Message::decode(&record)?;
             transaction.remove(&key)?;
             transaction.remove(&message_key)?;
-            advance(transaction, rules, message.group.as_deref(), sequence, now)?;
+            advance(
+                transaction,
+                rules,
+                message.group.as_deref(),
+                sequence,
+                now,
+                None,
+            )?;
             dropped.push(message.id);
         }
         // In a fifo queue the next of a group has come forward.

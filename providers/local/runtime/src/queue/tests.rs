@@ -16,6 +16,7 @@ const RETENTION: i64 = 3_600 * SECOND;
 
 fn rules(fifo: bool) -> Rules {
     Rules {
+        runs: false,
         queue: 7,
         fifo,
         retention: RETENTION,

@@ -21,6 +21,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// Entries listed when the caller gives no limit.
@@ -127,6 +128,10 @@ impl Control {
                     _ => report::queue(queue, &local.depth(queue)?, &local.peek(queue, limit)?),
                 }
             }
+            ["streams", rest] if post && rest.ends_with("/replay") => {
+                let consumer = rest.trim_end_matches("/replay");
+                json!({ "records": local.replay(consumer, from(body)?).await? })
+            }
             ["invoke", unit] if post => local.invoke_unit(unit, event(body)?).await?,
             ["removals"] if post => {
                 let removal = Removal::from_json(&event(body)?);
@@ -202,6 +207,15 @@ fn ids(body: &[u8]) -> Result<Option<Vec<String>>, Error> {
         }
         Some(_) => Err(invalid("`ids` must be a list of texts, or null for all")),
     }
+}
+
+/// The moment in `{"from": seconds}`, since the epoch.
+fn from(body: &[u8]) -> Result<SystemTime, Error> {
+    let seconds = event(body)?.get("from").and_then(Value::as_u64);
+    let seconds = seconds.ok_or_else(|| invalid("`from` must be a number of seconds"))?;
+    UNIX_EPOCH
+        .checked_add(Duration::from_secs(seconds))
+        .ok_or_else(|| invalid("`from` is too far in the future"))
 }
 
 /// `control.json`: how the command line finds the running application. Removed when dropped.

@@ -33,10 +33,14 @@ pub(crate) const CONFIG: u8 = 10;
 pub(crate) const CHANGE: u8 = 11;
 /// Objects of buckets, by their key.
 pub(crate) const OBJECT: u8 = 12;
+/// Records of streams, in the order of their arrival.
+pub(crate) const RECORD: u8 = 13;
+/// Where each consumer of a stream is in it.
+pub(crate) const CURSOR: u8 = 14;
 
 /// The spaces whose keys carry the number of a resource.
-pub(crate) const NUMBERED: [u8; 9] = [
-    ITEM, INDEX, EXPIRY, MESSAGE, DUE, GROUP, DEAD, CHANGE, OBJECT,
+pub(crate) const NUMBERED: [u8; 11] = [
+    ITEM, INDEX, EXPIRY, MESSAGE, DUE, GROUP, DEAD, CHANGE, OBJECT, RECORD, CURSOR,
 ];
 
 const NUMBER: u8 = 0x10;

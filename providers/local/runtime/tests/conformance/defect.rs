@@ -12,6 +12,7 @@ use ifc_runtime::config::ConfigOperations;
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
+use ifc_runtime::stream::{StreamOperations, StreamRecord};
 use ifc_runtime::table::{
     Condition, Consistency, Item, ItemOperation, ItemWrite, Key, KeyValue, Page, Query, Scan,
     TableOperations, Update,
@@ -44,6 +45,10 @@ enum Defect {
     EndsScanAfterFirstPage,
     IgnoresCursorOfScan,
     ReplacesInTwoSteps,
+    IgnoresStreamKeys,
+    ReversesAppends,
+    LosesLastOfAppend,
+    IgnoresReplays,
     MixesTables,
     DropsAttributes,
     MakesIds,
@@ -111,6 +116,12 @@ const BROKEN: &[(Defect, &str)] = &[
     (Defect::ReplacesInTwoSteps, "table-change-version"),
     (Defect::KeepsNothingOverAnOutage, "table-change-version"),
     (Defect::KeepsNothingOverAnOutage, "table-change-durable"),
+    (Defect::IgnoresStreamKeys, "stream-blocking"),
+    (Defect::IgnoresStreamKeys, "stream-delivery"),
+    (Defect::ReversesAppends, "stream-order"),
+    (Defect::LosesLastOfAppend, "stream-batch-result"),
+    (Defect::IgnoresReplays, "stream-replay"),
+    (Defect::KeepsNothingOverAnOutage, "stream-durable"),
     (Defect::MixesTables, "table-apart"),
     (Defect::DropsAttributes, "queue-delivery"),
     (Defect::MakesIds, "queue-ids"),
@@ -279,6 +290,17 @@ impl Stage for DefectiveStage {
 
     fn redrive<'a>(&'a mut self, source: &'a str) -> BoxFuture<'a, Result<usize, Failure>> {
         self.inner.redrive(source)
+    }
+
+    fn replay<'a>(
+        &'a mut self,
+        consumer: &'a str,
+        from: SystemTime,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        match self.defect {
+            Defect::IgnoresReplays => Box::pin(async { Ok(()) }),
+            _ => self.inner.replay(consumer, from),
+        }
     }
 
     fn set_secret<'a>(
@@ -589,6 +611,32 @@ impl TopicOperations for Defective {
             if let Some(TopicMessage { id: Some(id), .. }) = lost {
                 results.push(Ok(id));
             }
+            Ok(results)
+        })
+    }
+}
+
+impl StreamOperations for Defective {
+    fn append<'a>(
+        &'a self,
+        stream: Target<'a>,
+        mut records: Vec<StreamRecord>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        if self.has(Defect::IgnoresStreamKeys) {
+            for record in &mut records {
+                record.key = format!("{:?}", record.body.last_chunk::<24>());
+            }
+        }
+        if self.has(Defect::ReversesAppends) {
+            records.reverse();
+        }
+        let lost = match self.defect {
+            Defect::LosesLastOfAppend if records.len() > 1 => records.pop(),
+            _ => None,
+        };
+        Box::pin(async move {
+            let mut results = self.inner.append(stream, records).await?;
+            results.extend(lost.map(|_| Ok("lost".to_owned())));
             Ok(results)
         })
     }

@@ -218,6 +218,17 @@ impl Stage for LocalStage {
         Box::pin(async move { Ok(self.local().redrive(source, None).await? as usize) })
     }
 
+    fn replay<'a>(
+        &'a mut self,
+        consumer: &'a str,
+        from: SystemTime,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            self.local().replay(consumer, from).await?;
+            Ok(())
+        })
+    }
+
     fn set_secret<'a>(
         &'a mut self,
         secret: &'a str,

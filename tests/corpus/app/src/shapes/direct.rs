@@ -57,6 +57,24 @@ async fn publishes_in_groups(draw: Draw) -> Result<()> {
     Ok(())
 }
 
+//= meters.append
+#[function]
+async fn appends(draw: Draw) -> Result<()> {
+    METERS.append("m-1", &job(draw.number)).await?;
+    Ok(())
+}
+
+//= meters.append
+#[function]
+async fn appends_a_batch(draw: Draw) -> Result<()> {
+    let jobs = [job(1), job(draw.number)];
+    let records = jobs.iter().map(|job| ("m-1", job));
+    for result in METERS.append_batch(records).await? {
+        result?;
+    }
+    Ok(())
+}
+
 //= orders.get
 #[function]
 async fn gets(draw: Draw) -> Result<u64> {

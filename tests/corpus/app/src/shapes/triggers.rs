@@ -292,3 +292,21 @@ async fn watches_removals(deleted: Batch<ObjectDeleted>) -> Result<()> {
     }
     Ok(())
 }
+
+//= visits.put
+#[stream_consumer(METERS, batch = 100)]
+async fn consumes_a_stream(readings: Batch<Job>) -> Result<()> {
+    for reading in readings {
+        VISITS.put(&visit(reading.body.number)).await?;
+    }
+    Ok(())
+}
+
+//= meters.append
+#[stream_consumer(METERS)]
+async fn appends_what_it_consumes(job: Job) -> Result<()> {
+    if job.number > 9 {
+        METERS.append("m-1", &Job { number: 1 }).await?;
+    }
+    Ok(())
+}
