@@ -26,6 +26,12 @@ pub trait Harness: Send + Sync {
         4
     }
 
+    /// How many attempts an event may lose to workers that the harness lets die, or whose answers it
+    /// lets come too late. Clauses that count attempts allow for as many; so 0 shows the most.
+    fn lost_attempts(&self) -> u32 {
+        0
+    }
+
     /// Why nothing here outlives an outage; `None` when it must.
     fn forgets(&self) -> Option<String> {
         None

@@ -9,7 +9,7 @@ use ifc_runtime::Outcome;
 use ifc_runtime::log::timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 pub(crate) fn clauses() -> Vec<Clause> {
     vec![
@@ -137,16 +137,10 @@ async fn open_cron(trial: Trial, expression: &'static str, zone: &'static str) -
 /// Checks that the schedule fired at these times, each within a minute, and at no others.
 #[track_caller]
 fn check_fired(running: &Running, expected: &[&str]) {
-    let mut ids = BTreeSet::new();
-    let fired: Vec<SystemTime> = running
-        .seen()
-        .into_iter()
-        .filter(|seen| ids.insert(seen.delivery.id.clone()))
-        .map(|seen| seen.at)
-        .collect();
+    let fired = running.first_sightings();
     let to_the_minute: Vec<String> = fired
         .iter()
-        .map(|time| format!("{}Z", &timestamp(*time)[..16]))
+        .map(|seen| format!("{}Z", &timestamp(seen.at)[..16]))
         .collect();
     assert_eq!(to_the_minute, expected);
 }
@@ -219,14 +213,9 @@ async fn hourly_fold(trial: Trial) {
     // Local hours 2 (summer), 2 (winter) and 3: the repeated one fires once.
     let mut running = open_cron(trial, "0 2,3 * * *", "Europe/Rome").await;
     running.advance(4 * HOUR).await;
-    let fired: BTreeSet<String> = running
-        .seen()
-        .into_iter()
-        .map(|seen| seen.delivery.id)
-        .collect();
+    let fired = running.first_sightings();
     assert_eq!(fired.len(), 2, "{:?}", running.seen());
-    let last = running
-        .seen()
+    let last = fired
         .last()
         .map(|seen| timestamp(seen.at))
         .unwrap_or_default();
@@ -283,8 +272,7 @@ async fn retry(trial: Trial) {
     });
     running.advance(3 * HOUR).await;
     let seen = running.seen();
-    let attempts: BTreeSet<u32> = seen.iter().map(|seen| seen.delivery.attempt).collect();
-    assert_eq!(attempts, BTreeSet::from([1, 2]));
+    running.check_attempts("the firing", &seen, 2);
     let ids: BTreeSet<&str> = seen.iter().map(|seen| seen.delivery.id.as_str()).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     assert_eq!(running.dead_letters("tick").await, []);
@@ -296,12 +284,7 @@ async fn exhausted(trial: Trial) {
         .script
         .on_event(|_| Behaviour::Answer(Outcome::retry("the clock is wrong")));
     running.advance(6 * HOUR).await;
-    let attempts: BTreeSet<u32> = running
-        .seen()
-        .iter()
-        .map(|seen| seen.delivery.attempt)
-        .collect();
-    assert_eq!(attempts, (1..=RETRIES_DEFAULT + 1).collect());
+    running.check_attempts("the firing", &running.seen(), RETRIES_DEFAULT + 1);
     let dead = running.dead_letters("tick").await;
     assert_eq!(dead.len(), 1, "{dead:?}");
     assert_eq!(dead[0].attempts, RETRIES_DEFAULT + 1);
@@ -326,6 +309,7 @@ async fn no_catch_up(trial: Trial) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::SystemTime;
 
     #[test]
     fn points_in_time() {

@@ -7,7 +7,7 @@ use crate::{Failure, Harness, Stage};
 use ifc_runtime::queue::{OutgoingMessage, Sent};
 use ifc_runtime::{Application, Error, ErrorKind, Provider, TraceContext};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -115,14 +115,42 @@ impl Running {
         self.script.seen()
     }
 
+    /// Every event that handlers saw so far, as it was first seen, in order.
+    pub(crate) fn first_sightings(&self) -> Vec<Seen> {
+        let mut ids = BTreeSet::new();
+        let seen = self.seen().into_iter();
+        seen.filter(|seen| ids.insert(seen.delivery.id.clone()))
+            .collect()
+    }
+
     /// The payloads that handlers saw, in order, each event once.
     pub(crate) fn payloads(&self) -> Vec<Value> {
-        let mut ids = std::collections::BTreeSet::new();
-        self.seen()
-            .into_iter()
-            .filter(|seen| ids.insert(seen.delivery.id.clone()))
-            .map(|seen| payload(&seen.delivery.body))
-            .collect()
+        let seen = self.first_sightings().into_iter();
+        seen.map(|seen| payload(&seen.delivery.body)).collect()
+    }
+
+    /// How many attempts an event may lose without the provider being at fault.
+    pub(crate) fn lost_attempts(&self) -> u32 {
+        self.trial.harness.lost_attempts()
+    }
+
+    /// Checks that an event, or several alike, took this many attempts. An attempt may be seen twice,
+    /// and late; one that was lost may not be seen at all.
+    #[track_caller]
+    pub(crate) fn check_attempts<'a>(
+        &self,
+        what: &str,
+        seen: impl IntoIterator<Item = &'a Seen>,
+        needed: u32,
+    ) {
+        let seen = seen.into_iter().map(|seen| seen.delivery.attempt);
+        let attempts: BTreeSet<u32> = seen.collect();
+        let lost = self.lost_attempts();
+        let last = attempts.last().copied().unwrap_or_default();
+        assert!(
+            (needed..=needed + lost).contains(&last) && attempts.len() as u32 + lost >= needed,
+            "{what} took the attempts {attempts:?}, not {needed} of them"
+        );
     }
 
     /// A body for this trial's handlers.

@@ -196,6 +196,12 @@ async fn the_wrapper_itself_is_sound() {
     ifc_conformance::run_only(harness, &clauses).await.check();
 }
 
+/// What the defects are put into.
+const SOUND: LocalHarness = LocalHarness {
+    on_disk: true,
+    adversary: None,
+};
+
 struct DefectiveHarness(Defect);
 
 impl Harness for DefectiveHarness {
@@ -217,10 +223,9 @@ impl Harness for DefectiveHarness {
         start: SystemTime,
     ) -> BoxFuture<'a, Result<Box<dyn Stage>, Failure>> {
         Box::pin(async move {
-            let sound = LocalHarness { on_disk: true };
             let stage = DefectiveStage {
                 defect: self.0,
-                inner: sound.open(Arc::clone(&application), start).await?,
+                inner: SOUND.open(Arc::clone(&application), start).await?,
                 application,
                 start,
             };
@@ -260,8 +265,7 @@ impl Stage for DefectiveStage {
     fn outage<'a>(&'a mut self, down: Duration) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             if self.defect == Defect::KeepsNothingOverAnOutage {
-                let sound = LocalHarness { on_disk: true };
-                let again = sound.open(Arc::clone(&self.application), self.start + down);
+                let again = SOUND.open(Arc::clone(&self.application), self.start + down);
                 self.inner = again.await?;
                 return Ok(());
             }

@@ -1,7 +1,8 @@
-//! How the suite drives the local provider: by a clock of its own, one event after the other.
+//! How the suite drives the local provider: by a clock of its own, with a kind adversary or an
+//! unkind one.
 
 use ifc_conformance::{DeadLetter, Failure, Harness, Stage, Time};
-use ifc_local::{Local, Storage};
+use ifc_local::{Adversary, Local, Simulation, Storage, Unkindness, VirtualTime};
 use ifc_manifest::ProviderId;
 use ifc_runtime::axum::extract::Request;
 use ifc_runtime::axum::response::Response;
@@ -11,12 +12,37 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-/// Deliveries without time moving after which the provider is taken to go round in circles.
-const ROUNDS_MAX: usize = 10_000;
+/// More than tests of applications meet: a clause has few events, and each should meet something.
+const UNKIND: Unkindness = Unkindness {
+    duplicate: 0.3,
+    crash: 0.15,
+    lose_lease: 0.1,
+    ..Unkindness::DEFAULT
+};
 
 /// Makes stages of the local provider.
+#[derive(Clone, Copy)]
 pub(crate) struct LocalHarness {
     pub(crate) on_disk: bool,
+    /// The seed of the adversary, when it is unkind.
+    pub(crate) adversary: Option<u64>,
+}
+
+impl LocalHarness {
+    /// Equal applications meet the same, in whatever order they are opened.
+    fn adversary(&self, application: &Application) -> Arc<Adversary> {
+        let Some(seed) = self.adversary else {
+            return Adversary::new(0, Unkindness::NONE);
+        };
+        let resources = application.resources.iter().map(|r| r.path.as_str());
+        let handlers = application
+            .handlers
+            .iter()
+            .map(|h| h.descriptor.path.as_str());
+        let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let named = resources.chain(handlers).flat_map(str::bytes);
+        Adversary::new(named.fold(seed, mix), UNKIND)
+    }
 }
 
 impl Harness for LocalHarness {
@@ -25,14 +51,22 @@ impl Harness for LocalHarness {
     }
 
     fn provider(&self) -> String {
-        match self.on_disk {
-            true => "local, on a directory".to_owned(),
-            false => "local, in memory".to_owned(),
+        let place = match self.on_disk {
+            true => "on a directory",
+            false => "in memory",
+        };
+        match self.adversary {
+            None => format!("local, {place}, benign"),
+            Some(seed) => format!("local, {place}, adversarial with the seed {seed}"),
         }
     }
 
     fn time(&self) -> Time {
         Time::Virtual
+    }
+
+    fn lost_attempts(&self) -> u32 {
+        u32::from(self.adversary.is_some())
     }
 
     fn forgets(&self) -> Option<String> {
@@ -51,12 +85,14 @@ impl Harness for LocalHarness {
                 false => None,
             };
             let clock = Arc::new(ManualClock(Mutex::new(start)));
-            let local = open(&application, folder.as_ref(), &clock)?;
+            let adversary = self.adversary(&application);
+            let simulation = open(&application, folder.as_ref(), &clock, &adversary)?;
             let stage = LocalStage {
                 application,
                 clock,
                 folder,
-                local: Some(local),
+                adversary,
+                simulation: Some(simulation),
             };
             let stage: Box<dyn Stage> = Box::new(stage);
             Ok(stage)
@@ -68,7 +104,8 @@ fn open(
     application: &Arc<Application>,
     folder: Option<&TempDir>,
     clock: &Arc<ManualClock>,
-) -> Result<Arc<Local>, Failure> {
+    adversary: &Arc<Adversary>,
+) -> Result<Simulation, Failure> {
     let storage = match folder {
         None => Storage::Memory,
         Some(folder) => Storage::Directory {
@@ -77,8 +114,9 @@ fn open(
             key_file: Some(folder.path().join("local.key")),
         },
     };
-    let clock: Arc<dyn Clock> = clock.clone();
-    Ok(Local::open(Arc::clone(application), storage, clock)?)
+    let local = Local::open(Arc::clone(application), storage, clock.clone())?;
+    let (adversary, time) = (Arc::clone(adversary), clock.clone());
+    Ok(Simulation::new(local, adversary, time, Arc::new(())))
 }
 
 /// A clock that moves when it is told to.
@@ -87,6 +125,13 @@ struct ManualClock(Mutex<SystemTime>);
 impl ManualClock {
     fn set(&self, time: SystemTime) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+}
+
+impl VirtualTime for ManualClock {
+    fn wait_until(&self, time: SystemTime) -> BoxFuture<'_, ()> {
+        self.set(time);
+        Box::pin(std::future::ready(()))
     }
 }
 
@@ -100,47 +145,18 @@ struct LocalStage {
     application: Arc<Application>,
     clock: Arc<ManualClock>,
     folder: Option<TempDir>,
+    adversary: Arc<Adversary>,
     /// `None` during an outage.
-    local: Option<Arc<Local>>,
+    simulation: Option<Simulation>,
 }
 
 impl LocalStage {
+    fn simulation(&self) -> &Simulation {
+        self.simulation.as_ref().expect("there is no outage")
+    }
+
     fn local(&self) -> &Arc<Local> {
-        self.local.as_ref().expect("there is no outage")
-    }
-
-    async fn deliver_due(&self) -> Result<(), Failure> {
-        let local = self.local();
-        for _ in 0..ROUNDS_MAX {
-            let mut any = false;
-            for edge in local.edges() {
-                let leases = local.receive(edge.id, edge.batch).await?;
-                if leases.is_empty() {
-                    continue;
-                }
-                any = true;
-                let outcomes = local.run(edge.id, &leases).await;
-                for (lease, outcome) in leases.into_iter().zip(outcomes) {
-                    local.finish(edge.id, lease.receipt, outcome).await?;
-                }
-            }
-            if !any {
-                return Ok(());
-            }
-        }
-        Err("the deliveries do not come to an end".into())
-    }
-
-    /// When something is due next.
-    fn next(&self) -> Result<Option<SystemTime>, Failure> {
-        let local = self.local();
-        let mut next = local.next_schedule().map(|(_, time)| time);
-        for edge in local.edges() {
-            if let Some(due) = local.next_due(edge.id)? {
-                next = Some(next.map_or(due, |next| next.min(due)));
-            }
-        }
-        Ok(next)
+        self.simulation().local()
     }
 }
 
@@ -152,24 +168,14 @@ impl Stage for LocalStage {
     fn settle<'a>(&'a mut self) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             self.local().fire_due_schedules().await?;
-            self.deliver_due().await
+            Ok(self.simulation().run_due().await?)
         })
     }
 
     fn advance<'a>(&'a mut self, by: Duration) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let target = self.clock.now() + by;
-            loop {
-                self.settle().await?;
-                match self.next()?.filter(|time| *time <= target) {
-                    Some(time) if time <= self.clock.now() => {
-                        return Err("something is due and is not delivered".into());
-                    }
-                    Some(time) => self.clock.set(time),
-                    None if self.clock.now() < target => self.clock.set(target),
-                    None => return Ok(()),
-                }
-            }
+            Ok(self.simulation().advance_to(target).await?)
         })
     }
 
@@ -178,12 +184,16 @@ impl Stage for LocalStage {
             if self.folder.is_none() {
                 return Err("memory does not outlive its process".into());
             }
-            let local = self.local.take().expect("there is no outage yet");
+            let simulation = self.simulation.take().expect("there is no outage yet");
+            let local = Arc::clone(simulation.local());
+            drop(simulation);
             if Arc::into_inner(local).is_none() {
                 return Err("something still holds the provider".into());
             }
             self.clock.set(self.clock.now() + down);
-            self.local = Some(open(&self.application, self.folder.as_ref(), &self.clock)?);
+            let folder = self.folder.as_ref();
+            let again = open(&self.application, folder, &self.clock, &self.adversary)?;
+            self.simulation = Some(again);
             Ok(())
         })
     }
