@@ -52,6 +52,7 @@ mod event;
 mod function;
 mod http_api;
 mod message;
+mod pattern;
 mod queue;
 mod schedule;
 mod secret;
@@ -60,6 +61,9 @@ mod stream;
 mod table;
 mod topic;
 mod unit;
+
+// The derives name this crate as applications do.
+extern crate self as ifc;
 
 pub mod prelude;
 #[cfg(feature = "local")]
@@ -91,6 +95,10 @@ pub use ifc_runtime::bucket::{ListedObject, ObjectHead};
 pub use ifc_runtime::secret::SecretValue;
 pub use ifc_runtime::state::Provide;
 pub use ifc_runtime::{Error, ErrorKind, HandlerError, Invocation, Outcome, Resource, Result};
+pub use pattern::{
+    Circuit, CircuitBreaker, CircuitError, Claim, ClaimCheck, Handled, Idempotent, Outbox, Posting,
+    Posts,
+};
 pub use queue::{Outgoing, Queue};
 pub use secret::Secret;
 pub use state::State;
@@ -98,7 +106,7 @@ pub use stream::Stream;
 pub use table::{
     Attribute, BatchGet, BatchWrite, Change, ChangeKind, ChangeVersion, Check, Condition, Delete,
     Get, Index, IndexAttribute, IntoAttribute, Item, ItemOperation, KeyAttribute, KeyOf, NoSortKey,
-    OwnedKeyOf, Page, Put, Query, Scan, SortAttribute, Table, Transaction, Update,
+    Once, OwnedKeyOf, Page, Put, Query, Scan, SortAttribute, Table, Transaction, Update,
 };
 pub use topic::{AttributeTest, Filter, Publication, Topic, attribute};
 

@@ -19,7 +19,7 @@ pub use item::{
 };
 pub use operation::{BatchGet, Delete, Get, Page, Put, Query, Update};
 pub use scan::Scan;
-pub use transaction::{Check, ItemOperation, Transaction};
+pub use transaction::{Check, ItemOperation, Once, Transaction};
 
 use crate::Undeclared;
 use ifc_manifest::Verb;
@@ -224,6 +224,14 @@ impl<T: Item, R> Table<T, R> {
         R: Resource,
     {
         Delete::new(grant::<R, DeleteOperation>(), key)
+    }
+
+    /// As [`delete`](Table::delete), by an item that has the key.
+    pub(crate) fn delete_item(&self, item: &T) -> Delete<T>
+    where
+        R: Resource,
+    {
+        Delete::of(grant::<R, DeleteOperation>(), item)
     }
 
     /// Items of one partition in order of their sort keys, page by page.

@@ -243,9 +243,17 @@ pub struct Delete<T> {
 
 impl<T: Item> Delete<T> {
     pub(super) fn new(grant: &'static Grant, key: KeyOf<'_, T>) -> Self {
+        Delete::by(grant, T::Sort::key::<T::Partition>(key))
+    }
+
+    pub(super) fn of(grant: &'static Grant, item: &T) -> Self {
+        Delete::by(grant, item::key_of(item))
+    }
+
+    fn by(grant: &'static Grant, key: Result<Key, Error>) -> Self {
         Delete {
             grant,
-            key: T::Sort::key::<T::Partition>(key),
+            key,
             clauses: Clauses::default(),
             marker: PhantomData,
         }

@@ -173,6 +173,66 @@ impl Transaction {
         self
     }
 
+    /// Happens once, however often it is tried: `mark` is an item that the transaction writes as well,
+    /// and where it is there already, everything has happened before. Resolves to whether it happened
+    /// now.
+    ///
+    /// This is how an event has its effect exactly once, although it is delivered at least once: the
+    /// effect and the note of it are one write.
+    ///
+    /// ```
+    /// # use ifc::prelude::*;
+    /// # #[derive(Serialize, Deserialize)] struct Sale { article: String, pieces: i64 }
+    /// # #[resource] static SALES: Queue<Sale> = Queue::new("sales");
+    /// #[derive(Serialize, Deserialize, Item)]
+    /// struct Stock {
+    ///     #[item(key)]
+    ///     article: String,
+    ///     /// `total`, or the id of an event that is counted in it.
+    ///     #[item(sort)]
+    ///     part: String,
+    ///     pieces: i64,
+    ///     #[item(ttl)]
+    ///     forget_at: Option<u64>,
+    /// }
+    ///
+    /// #[resource]
+    /// static STOCK: Table<Stock> = Table::new("stock");
+    ///
+    /// #[consumer(SALES)]
+    /// async fn count(sale: Event<Sale>) -> Result<()> {
+    ///     let article = &sale.body.article;
+    ///     let counted = Stock {
+    ///         article: article.clone(),
+    ///         part: sale.id.clone(),
+    ///         pieces: 0,
+    ///         // Longer than the event can be under way.
+    ///         forget_at: Some(sale.time.duration_since(std::time::UNIX_EPOCH)?.as_secs() + 15 * 86_400),
+    ///     };
+    ///     STOCK
+    ///         .transact()
+    ///         .with(STOCK.update((article, "total")).increment(Stock::PIECES, -sale.body.pieces))
+    ///         .once(STOCK.put(&counted))
+    ///         .await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// The mark is one of the transaction's 100 operations, and of the same partition as the others.
+    ///
+    /// # Errors
+    /// As [`Table::transact`](super::Table::transact). Nothing has happened then, unless the reply
+    /// was lost; trying again is safe.
+    pub fn once(self, mark: Put) -> Once {
+        Once {
+            grant: self.grant,
+            // First, so that its conflict is the one that is told.
+            transaction: Transaction::new(self.grant)
+                .with(mark.if_not_exists())
+                .with_all(self.operations),
+        }
+    }
+
     /// The operations, or why the contract does not allow them.
     fn checked(self, target: Target<'static>) -> Result<Vec<runtime::ItemOperation>, Error> {
         let count = self.operations.len();
@@ -217,6 +277,25 @@ impl Transaction {
 }
 
 awaitable!([] Transaction => (), kind::TRANSACT);
+
+/// A transaction that happens once. See [`Transaction::once`].
+#[must_use = "the operations happen when this is awaited"]
+pub struct Once {
+    grant: &'static Grant,
+    transaction: Transaction,
+}
+
+impl Once {
+    async fn run(self, target: Target<'static>) -> Result<bool, Error> {
+        match self.transaction.run(target).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_conflict() && error.failed_operation() == Some(0) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+awaitable!([] Once => bool, kind::TRANSACT);
 
 /// The refusal of what only some providers have. A transaction of one table is portable, so it is
 /// refused whatever the targets are.
