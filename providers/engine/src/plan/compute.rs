@@ -29,6 +29,7 @@ pub fn plan(
     }
     planner.remove_parts();
     planner.clear_leftovers();
+    planner.keep_apart();
     planner.propose_renames();
     planner.finish()
 }
@@ -251,6 +252,10 @@ impl<'a> Planner<'a> {
         let planned = planned(part, 0);
         match self.reading(&planned.identity()) {
             None | Some(Reading::Absent | Reading::Settling { .. }) => {
+                let planned = match part.naming.varies() {
+                    true => self::planned(part, self.free_generation(part, None)),
+                    false => planned,
+                };
                 self.create(part, planned, "it is new".to_owned());
             }
             Some(reading @ Reading::Present { actual, owner }) => {

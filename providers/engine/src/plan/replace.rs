@@ -3,8 +3,9 @@
 use super::compute::{Planner, change_of, order_of, planned};
 use super::consent::covers;
 use super::{Action, Change, Consent, PropertyChange};
-use crate::model::{ChangeClass, Part};
+use crate::model::{ChangeClass, Identity, Part, PartAddress};
 use crate::state::PartRecord;
+use std::collections::BTreeSet;
 
 impl<'a> Planner<'a> {
     /// Replaces what `from` is by `part`, or says why not.
@@ -66,8 +67,9 @@ impl<'a> Planner<'a> {
         if delete_first {
             self.delete_first.insert(part.address.clone());
         }
-        let generation = match same_type {
-            true => from.generation + u32::from(part.naming.varies()),
+        let generation = match part.naming.varies() {
+            true => self.free_generation(part, Some(&from)),
+            false if same_type => from.generation,
             false => 0,
         };
         self.changes.push(Change {
@@ -81,5 +83,51 @@ impl<'a> Planner<'a> {
                 format!("{causes} cannot be changed in place"),
             )
         });
+    }
+
+    /// The first generation after all that the part's address ever had in this type, so that no
+    /// name is met again, not even when the engine has to go on to later ones.
+    pub(super) fn free_generation(&self, part: &Part, record: Option<&PartRecord>) -> u32 {
+        let leftovers = self.state.leftovers.values();
+        let leftovers = leftovers.filter(|leftover| leftover.address == part.address);
+        leftovers
+            .map(|leftover| &leftover.record)
+            .chain(record)
+            .filter(|record| record.part_type == part.part_type)
+            .map(|record| record.generation + 1)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Nothing is made under the name of something that is kept. What is deleted is deleted first,
+    /// see the order of steps.
+    pub(super) fn keep_apart(&mut self) {
+        let kept: BTreeSet<Identity> = self
+            .changes
+            .iter()
+            .filter(|change| change.action == Action::Retain)
+            .filter_map(|change| change.from.as_ref().map(PartRecord::identity))
+            .chain(self.orphans.iter().map(|orphan| orphan.identity.clone()))
+            .collect();
+        let makes = |change: &&Change| matches!(change.action, Action::Create | Action::Replace(_));
+        let colliding: Vec<(PartAddress, String)> = self
+            .changes
+            .iter()
+            .filter(makes)
+            .filter_map(|change| {
+                let identity = change.to.as_ref()?.identity();
+                let message = format!(
+                    "{} cannot be made: its name `{}` cannot vary, and is that of an orphan that \
+                     is kept",
+                    change.label, identity.physical_name
+                );
+                kept.contains(&identity)
+                    .then(|| (change.address.clone(), message))
+            })
+            .collect();
+        for (address, message) in colliding {
+            let consent = Consent::Delete(address.clone());
+            self.refuse(&address, message, Some(consent));
+        }
     }
 }

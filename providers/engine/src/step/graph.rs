@@ -1,7 +1,7 @@
 //! Which step waits for which: what is needed is made first, and what needs it is deleted first.
 
 use super::{Call, Step, recorded_dependencies, steps};
-use crate::model::PartAddress;
+use crate::model::{Identity, PartAddress};
 use crate::plan::{Action, Plan, ReplaceOrder};
 use petgraph::algo::{has_path_connecting, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -54,21 +54,45 @@ impl<'a> Builder<'a> {
                 self.graph.add_edge(before, node, ());
             }
         }
+        self.free_names_before_use();
         for (change, delete) in &self.deletes {
             let planned = &self.plan.changes[*change];
             let make = self.makes.get(&planned.address);
             match (&planned.action, make) {
                 (Action::Replace(ReplaceOrder::DeleteFirst), Some(make)) => {
-                    self.graph.add_edge(*delete, *make, ());
+                    self.graph.update_edge(*delete, *make, ());
                 }
                 (Action::Replace(_), Some(make)) => {
                     self.graph.add_edge(*make, *delete, ());
                 }
                 // An old thing goes after the part that took its place is as it should be.
-                (_, Some(make)) if planned.leftover => {
+                (_, Some(make))
+                    if planned.leftover && !self.graph.contains_edge(*delete, *make) =>
+                {
                     self.wishes.insert((*make, *delete));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// A name is used again only after what had it is gone.
+    fn free_names_before_use(&mut self) {
+        let freed: BTreeMap<Identity, NodeIndex> = self
+            .deletes
+            .iter()
+            .filter_map(|(change, delete)| {
+                let from = self.plan.changes[*change].from.as_ref()?;
+                Some((from.identity(), *delete))
+            })
+            .collect();
+        for node in self.graph.node_indices() {
+            let step = self.graph[node];
+            if step.call == Call::Create
+                && let Some(planned) = &self.plan.changes[step.change].to
+                && let Some(delete) = freed.get(&planned.identity())
+            {
+                self.graph.update_edge(*delete, node, ());
             }
         }
     }

@@ -15,6 +15,7 @@ mod newer;
 mod operations;
 mod partial;
 mod preflight;
+mod random;
 mod rename;
 mod replace;
 mod retain;

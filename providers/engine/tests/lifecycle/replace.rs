@@ -163,3 +163,46 @@ fn data_under_a_name_that_cannot_vary_needs_two_consents() {
     assert!(stage.apply_with(&parts, &options).unwrap().is_complete());
     stage.assert_is(&parts);
 }
+
+#[test]
+fn a_type_that_is_changed_back_halfway_does_not_delete_what_it_makes() {
+    for part in [thing("queue"), fixed("queue")] {
+        for call in 0..2 {
+            let stage = Stage::new();
+            let mut other = part.clone();
+            other.part_type = ifc_engine::PartType::new("fifo");
+            stage.apply(std::slice::from_ref(&part));
+            stage.world.kill_at(call, true);
+            assert!(stage.apply_until_killed(&[other]));
+            stage.world.revive();
+            let parts = [part.clone()];
+            assert!(stage.apply(&parts).is_complete());
+            stage.assert_is(&parts);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_made_under_the_name_of_an_orphan() {
+    let stage = Stage::new();
+    let table = fixed("table").retained();
+    let mut other = table.clone();
+    other.part_type = ifc_engine::PartType::new("archive");
+    stage.apply(std::slice::from_ref(&table));
+    assert!(
+        stage
+            .apply_with(&[other], &replace_consent("table"))
+            .unwrap()
+            .is_complete()
+    );
+    // Back again: the orphan has the name.
+    let plan = stage
+        .plan_with(&[table], &replace_consent("table"))
+        .unwrap();
+    assert_eq!(
+        plan.refusals[0].message,
+        "table/thing cannot be made: its name `fixed-table` cannot vary, and is that of an orphan \
+         that is kept"
+    );
+    assert_eq!(stage.world.names().len(), 2);
+}

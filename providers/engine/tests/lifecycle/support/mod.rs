@@ -184,7 +184,8 @@ impl Stage {
             let blueprint = blueprint(parts);
             let options = PlanOptions::default();
             let plan = session.plan(&self.provider, &blueprint, &options).await;
-            let plan = plan.unwrap();
+            // What cannot be read now can be read another time.
+            let Ok(plan) = plan else { return };
             let _ = self.applying(session, parts, &plan).await;
         };
         self.run_until_killed(work)
