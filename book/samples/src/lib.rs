@@ -17,6 +17,7 @@ pages! {
     bucket = "kinds/bucket.md";
     config = "kinds/config.md";
     declaring = "declaring.md";
+    event_bus = "kinds/event-bus.md";
     function = "kinds/function.md";
     getting_started = "getting-started.md";
     handlers = "handlers.md";
@@ -27,4 +28,5 @@ pages! {
     secret = "kinds/secret.md";
     stream = "kinds/stream.md";
     table = "kinds/table.md";
+    topic = "kinds/topic.md";
 }

@@ -81,10 +81,11 @@ fn units(graph: &Graph) -> Vec<String> {
     described.collect()
 }
 
-/// "1 table", "2 tables".
+/// "1 table", "2 tables", "2 event-buses".
 pub(crate) fn counted(count: usize, word: &str) -> String {
     match count {
         1 => format!("1 {word}"),
+        _ if word.ends_with('s') => format!("{count} {word}es"),
         _ => format!("{count} {word}s"),
     }
 }

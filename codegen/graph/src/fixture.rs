@@ -6,6 +6,7 @@ use crate::{Diagnostic, Graph};
 use ifc_manifest::format::Value;
 use ifc_manifest::kind::config::ConfigKnobs;
 use ifc_manifest::kind::edge::{ConsumerSpec, RetrySpec};
+use ifc_manifest::kind::event_bus::{EventBusKnobs, PatternKnobs};
 use ifc_manifest::kind::http_api::HttpApiKnobs;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::secret::SecretSpec;
@@ -191,6 +192,11 @@ impl Fixture {
         self.resource_of(PACKAGE, Kind::Topic, name, config)
     }
 
+    pub fn event_bus(self, name: &str, knobs: EventBusKnobs) -> Fixture {
+        let config = Value::written(|encoder| knobs.encode(encoder));
+        self.resource_of(PACKAGE, Kind::EventBus, name, config)
+    }
+
     pub fn secret(self, name: &str) -> Fixture {
         let config = Value::written(|encoder| SecretSpec::DEFAULT.encode(encoder));
         self.resource_of(PACKAGE, Kind::Secret, name, config)
@@ -293,6 +299,19 @@ impl Fixture {
             config: Value::written(|encoder| {
                 ConsumerSpec::DEFAULT.encode(encoder);
                 RetrySpec::DEFAULT.encode(encoder);
+            }),
+        };
+        self.handler(PACKAGE, name, trigger, Some(60))
+    }
+
+    pub fn rule(self, name: &str, bus: &str, pattern: PatternKnobs) -> Fixture {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, bus),
+            edge: "on_event".into(),
+            config: Value::written(|encoder| {
+                ConsumerSpec::DEFAULT.encode(encoder);
+                RetrySpec::DEFAULT.encode(encoder);
+                pattern.encode(encoder);
             }),
         };
         self.handler(PACKAGE, name, trigger, Some(60))

@@ -4,6 +4,7 @@ use ifc_manifest::kind::SpecError;
 use ifc_manifest::kind::bucket::BucketSpec;
 use ifc_manifest::kind::config::ConfigSpec;
 use ifc_manifest::kind::edge::{Edge, EdgeSpec};
+use ifc_manifest::kind::event_bus::EventBusSpec;
 use ifc_manifest::kind::http_api::HttpApiSpec;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleSpec;
@@ -95,6 +96,8 @@ pub enum Spec {
     Topic(TopicSpec),
     /// Of a stream.
     Stream(StreamSpec),
+    /// Of a bus.
+    EventBus(EventBusSpec),
     /// Of a table.
     Table(TableSpec),
     /// Of a bucket.
@@ -118,6 +121,7 @@ impl Spec {
             Kind::Queue => QueueSpec::decode(config).map(Spec::Queue),
             Kind::Topic => TopicSpec::decode(config).map(Spec::Topic),
             Kind::Stream => StreamSpec::decode(config).map(Spec::Stream),
+            Kind::EventBus => EventBusSpec::decode(config).map(Spec::EventBus),
             Kind::Table => TableSpec::decode(config).map(Spec::Table),
             Kind::Bucket => BucketSpec::decode(config).map(Spec::Bucket),
             Kind::Secret => SecretSpec::decode(config).map(Spec::Secret),

@@ -226,35 +226,32 @@ pub(crate) fn function(arguments: TokenStream, item: TokenStream) -> syn::Result
     })
 }
 
+/// The trait of the SDK that a handle with events of some sort implements: it has the options'
+/// starting value and the events' type.
+pub(crate) enum Events {
+    /// Every handle of the kind has them, and handlers all get the same type.
+    Of(&'static str),
+    /// As [`Of`](Events::Of), for a source whose knobs decide whether it has such events: the
+    /// options have a method that looks at the resource's value.
+    WithKnobs(&'static str),
+    /// As [`WithKnobs`](Events::WithKnobs), and what a handler gets depends on what it takes: the
+    /// trait has the first argument's type as its parameter.
+    ByArgument(&'static str),
+}
+
+impl From<&'static str> for Events {
+    fn from(source: &'static str) -> Events {
+        Events::Of(source)
+    }
+}
+
 /// A trigger by events of a resource, for example `#[consumer(ORDERS, batch = 10)]`.
 ///
-/// `edge` is the attribute's name. `source` is the trait of the SDK that the resource's handle
-/// implements when it has such events: it has the options' starting value and the event's type, so
+/// `edge` is the attribute's name. What is peculiar to the source is in its trait of the SDK, so
 /// this function serves every kind.
 pub(crate) fn source(
     edge: &str,
-    source: &str,
-    arguments: TokenStream,
-    item: TokenStream,
-) -> syn::Result<TokenStream> {
-    source_of(edge, source, false, arguments, item)
-}
-
-/// As [`source`], for a source whose knobs decide whether it has such events: the options have a
-/// method that looks at the resource's value.
-pub(crate) fn source_with_knobs(
-    edge: &str,
-    source: &str,
-    arguments: TokenStream,
-    item: TokenStream,
-) -> syn::Result<TokenStream> {
-    source_of(edge, source, true, arguments, item)
-}
-
-fn source_of(
-    edge: &str,
-    source: &str,
-    looks_at_knobs: bool,
+    events: impl Into<Events>,
     arguments: TokenStream,
     item: TokenStream,
 ) -> syn::Result<TokenStream> {
@@ -275,7 +272,14 @@ fn source_of(
     let resource = &resource.path;
     let name = &handler.name;
     let unit = names::unit(name, arguments.take_name()?.as_ref())?;
+    let first = &handler.arguments[0];
+    let (source, parameter, looks_at_knobs) = match events.into() {
+        Events::Of(source) => (source, None, false),
+        Events::WithKnobs(source) => (source, None, true),
+        Events::ByArgument(source) => (source, Some(quote!(<#first>)), true),
+    };
     let source = Ident::new(source, Span::call_site());
+    let source = quote!(#source #parameter);
     let mut known = record::open("handler", name);
     known.text("name").text(&unit);
     let mut opened = crate::cbor::Cbor::default();
@@ -312,7 +316,6 @@ fn source_of(
         &quote!(),
         &quote!(return ::core::result::Result::Err(error)),
     );
-    let first = &handler.arguments[0];
     let run = quote_spanned! {first.span()=>
         ::ifc::__private::run_events::<
             <<#resource as ::ifc::__private::Resource>::Handle

@@ -7,6 +7,7 @@
 mod arguments;
 mod cbor;
 mod entry;
+mod event;
 mod handler;
 mod item;
 mod names;
@@ -130,6 +131,25 @@ pub fn subscriber(arguments: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
+/// Makes an async function a rule of an event bus: it gets the events of the types that its first
+/// parameter can be.
+///
+/// `#[on_event(SHOP_EVENTS, pattern = Pattern::new().subject_prefix("o-"))]`
+///
+/// The first parameter is a type `T` that derives `BusEvent`, `CloudEvent<T>` for the event with its
+/// context, or `Vec<CloudEvent<T>>`; with `serde_json::Value` for `T` it gets events of any type.
+/// Further parameters may be `State<T>`. It returns what a `#[consumer]` returns. A bus may have any
+/// number of rules, each with a queue of its own. Knobs: `pattern`, `max_attempts`,
+/// `backoff = (min, max)`, `batch`, `max_wait`, `max_concurrency`, and those of a unit: `name`,
+/// `timeout`, `memory_mb`, `max_instances`, `min_instances`, `concurrency`.
+#[proc_macro_attribute]
+pub fn on_event(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(arguments, item, |arguments, item| {
+        let events = handler::Events::ByArgument("Listenable");
+        handler::source("on_event", events, arguments, item)
+    })
+}
+
 /// Runs an async function when an item of a table changes: `#[on_change(ORDERS)]`. The table needs a
 /// change stream: `Table::new("orders").stream()`.
 ///
@@ -142,7 +162,8 @@ pub fn subscriber(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn on_change(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(arguments, item, |arguments, item| {
-        handler::source_with_knobs("on_change", "ChangeSource", arguments, item)
+        let events = handler::Events::WithKnobs("ChangeSource");
+        handler::source("on_change", events, arguments, item)
     })
 }
 
@@ -207,6 +228,20 @@ pub fn schedule(arguments: TokenStream, item: TokenStream) -> TokenStream {
 pub fn item(input: TokenStream) -> TokenStream {
     finish(
         syn::parse::<syn::DeriveInput>(input).and_then(item::expand),
+        TokenStream2::new(),
+    )
+}
+
+/// Makes a struct or an enum an event of a bus.
+///
+/// On a struct `#[event(type = "order.placed")]` gives the event type; the struct is the data and
+/// derives `Serialize` and `Deserialize`. On an enum each variant holds the data of one type and
+/// has the attribute. `source = "…"` on the struct or enum gives the source of its events; it is the
+/// package's name otherwise.
+#[proc_macro_derive(BusEvent, attributes(event))]
+pub fn bus_event(input: TokenStream) -> TokenStream {
+    finish(
+        syn::parse::<syn::DeriveInput>(input).and_then(event::expand),
         TokenStream2::new(),
     )
 }

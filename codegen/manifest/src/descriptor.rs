@@ -242,7 +242,7 @@ impl ResourceDescriptor {
             Kind::Topic => TopicSpec::decode(&self.config)?.demands(),
             Kind::Stream => StreamSpec::decode(&self.config)?.demands(),
             // Their limits are the same everywhere.
-            Kind::Table | Kind::Bucket | Kind::Secret | Kind::Config => Vec::new(),
+            Kind::EventBus | Kind::Table | Kind::Bucket | Kind::Secret | Kind::Config => Vec::new(),
             // They are declared by handlers.
             Kind::Function | Kind::Schedule => Vec::new(),
         })

@@ -69,6 +69,7 @@ pub fn clauses() -> Vec<Clause> {
         crate::table::clauses(),
         crate::topic::clauses(),
         crate::bucket::clauses(),
+        crate::event_bus::clauses(),
         crate::schedule::clauses(),
         crate::secret::clauses(),
         crate::config::clauses(),

@@ -6,6 +6,7 @@ use ifc_manifest::format::Value;
 use ifc_manifest::kind::bucket::{BucketKnobs, KeyFilterKnobs};
 use ifc_manifest::kind::config::ConfigKnobs;
 use ifc_manifest::kind::edge::{ConsumerSpec, Edge, RetrySpec};
+use ifc_manifest::kind::event_bus::{EventBusKnobs, PatternKnobs};
 use ifc_manifest::kind::http_api::HttpApiKnobs;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleKnobs;
@@ -168,6 +169,32 @@ impl Declarations {
                 if let Some(filter) = filter {
                     filter.encode(encoder);
                 }
+            }),
+        };
+        let unit = Some(UnitSpec::new(Duration::from_secs(60)));
+        self.handler(name, trigger, unit, Thunk::Event(script::on_events))
+    }
+
+    pub(crate) fn event_bus(self, name: &str, knobs: EventBusKnobs) -> Declarations {
+        let config = Value::written(|encoder| knobs.encode(encoder));
+        self.resource(Kind::EventBus, name, config)
+    }
+
+    /// A rule of a bus, which is the unit of this name.
+    pub(crate) fn rule(
+        self,
+        name: &str,
+        bus: &str,
+        pattern: PatternKnobs,
+        retry: RetrySpec,
+    ) -> Declarations {
+        let trigger = Trigger::Source {
+            resource: Address::new(PACKAGE, bus),
+            edge: Edge::OnEvent.as_str().to_owned(),
+            config: Value::written(|encoder| {
+                ConsumerSpec::DEFAULT.encode(encoder);
+                retry.encode(encoder);
+                pattern.encode(encoder);
             }),
         };
         let unit = Some(UnitSpec::new(Duration::from_secs(60)));

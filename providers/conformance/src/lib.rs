@@ -26,6 +26,7 @@ mod trial;
 
 mod bucket;
 mod config;
+mod event_bus;
 mod function;
 mod http_api;
 mod queue;

@@ -2,6 +2,9 @@
 
 pub use crate::bucket::{CreatedSource, DeletedSource};
 pub use crate::event::{IntoOutcomes, Outcomes, Receive, run as run_events};
+pub use crate::event_bus::{
+    BusBody, HandlesEvents, Listenable, OnEventOptions, another_type, from_data, to_data,
+};
 pub use crate::function::{CallOptions, FunctionReply, argument, invoke, invoke_async};
 pub use crate::queue::{Consumable, ConsumerOptions};
 pub use crate::schedule::ScheduleOptions;
@@ -12,6 +15,8 @@ pub use ifc_manifest::format::{Encoder, Header, Record};
 pub use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema};
 pub use ifc_runtime::handler::{HandlerEntry, Thunk};
 pub use ifc_runtime::{BoxFuture, Delivery, Resource};
+/// What reading and writing the data of an event gives.
+pub use serde_json::Result as DataResult;
 
 use crate::event::{FromInvocation, FromSchedule};
 use crate::http_api::ServesRoutes;

@@ -86,6 +86,28 @@ pub struct Portion<A> {
     positions: Vec<usize>,
 }
 
+impl<A> Portion<A> {
+    /// One call for all, or none for nothing.
+    pub(crate) fn together<B>(
+        portions: Vec<Portion<A>>,
+        batch: impl FnOnce(Vec<A>) -> B,
+    ) -> Vec<Portion<B>> {
+        if portions.is_empty() {
+            return Vec::new();
+        }
+        let mut positions = Vec::with_capacity(portions.len());
+        let mut arguments = Vec::with_capacity(portions.len());
+        for portion in portions {
+            positions.extend(portion.positions);
+            arguments.push(portion.argument);
+        }
+        vec![Portion {
+            argument: batch(arguments),
+            positions,
+        }]
+    }
+}
+
 /// What the first argument of an event handler can be, for events with bodies of type `M`.
 #[diagnostic::on_unimplemented(
     message = "the events of this source have bodies of type `{M}`, not `{Self}`",
@@ -99,7 +121,7 @@ pub trait Receive<M>: Sized {
     ) -> Vec<Portion<Self>>;
 }
 
-fn singles<A>(
+pub(crate) fn singles<A>(
     deliveries: Vec<Delivery>,
     refused: &mut dyn FnMut(usize, String),
     decode: impl Fn(Delivery) -> Result<A, String>,
@@ -140,15 +162,7 @@ impl<M: DeserializeOwned> Receive<M> for Batch<M> {
         deliveries: Vec<Delivery>,
         refused: &mut dyn FnMut(usize, String),
     ) -> Vec<Portion<Self>> {
-        let events = singles(deliveries, refused, Event::decode);
-        if events.is_empty() {
-            return Vec::new();
-        }
-        let positions = events.iter().flat_map(|e| e.positions.clone()).collect();
-        vec![Portion {
-            argument: Batch(events.into_iter().map(|event| event.argument).collect()),
-            positions,
-        }]
+        Portion::together(singles(deliveries, refused, Event::decode), Batch)
     }
 }
 

@@ -49,6 +49,7 @@ mod declaration;
 mod durations;
 mod edge;
 mod event;
+mod event_bus;
 mod function;
 mod http_api;
 mod message;
@@ -80,10 +81,11 @@ pub use config::Config;
 pub use cursor::Cursor;
 pub use durations::{days, hours, minutes, seconds};
 pub use event::{Batch, Event};
+pub use event_bus::{BusEvent, CloudEvent, EventBus, EventData, Pattern, PutEvent};
 pub use http_api::{Cors, HttpApi};
 pub use ifc_macros::{
-    Item, consumer, delete, function, get, main, on_change, on_created, on_deleted, patch, post,
-    put, resource, schedule, stream_consumer, subscriber, test,
+    BusEvent, Item, consumer, delete, function, get, main, on_change, on_created, on_deleted,
+    on_event, patch, post, put, resource, schedule, stream_consumer, subscriber, test,
 };
 pub use ifc_manifest::kind::Retention;
 pub use ifc_manifest::kind::secret::Charset;

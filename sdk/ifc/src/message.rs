@@ -59,14 +59,8 @@ impl Envelope {
             _ => {}
         }
         for (what, text) in [("id", &self.id), ("group", &self.group)] {
-            if let Some(text) = text
-                && (text.is_empty()
-                    || text.len() > ID_BYTES_MAX
-                    || !text.bytes().all(|b| b.is_ascii_graphic()))
-            {
-                return invalid(format!(
-                    "the {what} `{text}` is not 1 to {ID_BYTES_MAX} visible ASCII characters"
-                ));
+            if let Some(text) = text {
+                check_token(what, text)?;
             }
         }
         check_attributes(&self.attributes)?;
@@ -84,6 +78,19 @@ pub(crate) fn check_size(limit: &'static Limit, bytes: usize) -> Result<(), Erro
     limit
         .check(bytes as u64, Environment::targets())
         .map_err(|refused| Error::new(ErrorKind::TooLarge, refused.to_string()))
+}
+
+/// An id or a group is 1 to 128 visible ASCII characters.
+pub(crate) fn check_token(what: &str, text: &str) -> Result<(), Error> {
+    if text.is_empty()
+        || text.len() > ID_BYTES_MAX
+        || !text.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        let message =
+            format!("the {what} `{text}` is not 1 to {ID_BYTES_MAX} visible ASCII characters");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(())
 }
 
 /// Something has more bytes than it may.

@@ -7,6 +7,7 @@ use crate::bucket::{
     PresignedPut, PutObject,
 };
 use crate::config::ConfigOperations;
+use crate::event_bus::{EventBusOperations, OutgoingEvent};
 use crate::function::FunctionOperations;
 use crate::queue::{OutgoingMessage, QueueOperations, Sent};
 use crate::secret::{SecretOperations, SecretValue};
@@ -17,7 +18,9 @@ use crate::table::{
 };
 use crate::topic::{TopicMessage, TopicOperations};
 use crate::{BoxFuture, Error, Provider, Target, TraceContext};
-use ifc_manifest::kind::{bucket, config, function, queue, secret, stream, table, topic};
+use ifc_manifest::kind::{
+    bucket, config, event_bus, function, queue, secret, stream, table, topic,
+};
 use ifc_manifest::{Kind, Verb};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -95,6 +98,18 @@ impl<I: Interceptor> StreamOperations for Intercepted<I> {
         let operation = self.inner.append(target, records);
         self.interceptor
             .around(target, Kind::Stream, stream::APPEND, operation)
+    }
+}
+
+impl<I: Interceptor> EventBusOperations for Intercepted<I> {
+    fn put_events<'a>(
+        &'a self,
+        target: Target<'a>,
+        events: Vec<OutgoingEvent>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        let operation = self.inner.put_events(target, events);
+        self.interceptor
+            .around(target, Kind::EventBus, event_bus::PUT, operation)
     }
 }
 

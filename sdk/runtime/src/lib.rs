@@ -12,6 +12,7 @@ pub mod config;
 pub mod environment;
 pub mod error;
 pub mod event;
+pub mod event_bus;
 pub mod function;
 pub mod handler;
 pub mod http;

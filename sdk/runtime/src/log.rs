@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -255,6 +255,33 @@ pub fn timestamp(time: SystemTime) -> String {
     )
 }
 
+/// The time that [`timestamp`] wrote; `None` when this is something else.
+pub fn parse_timestamp(text: &str) -> Option<SystemTime> {
+    let number = |from: usize, to: usize| {
+        let digits = text.get(from..to)?;
+        let all = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u64>().ok().filter(|_| all)
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let days = u64::try_from(days_from_civil(year as i64, month as i64, day as i64)).ok()?;
+    let seconds = number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?;
+    let since_epoch =
+        Duration::from_secs(days * 86_400 + seconds) + Duration::from_millis(number(20, 23)?);
+    let time = SystemTime::UNIX_EPOCH + since_epoch;
+    (timestamp(time) == text).then_some(time)
+}
+
+/// The inverse of [`civil_from_days`].
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 /// Days since 1970-01-01 as year, month, day of the proleptic Gregorian calendar, by counting
 /// 400-year eras that begin on a 1 March.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
@@ -290,6 +317,15 @@ mod tests {
         ] {
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
             assert_eq!(timestamp(time), expected);
+            assert_eq!(parse_timestamp(expected), Some(time));
+        }
+        for bad in [
+            "",
+            "1970-01-01",
+            "1970-13-01T00:00:00.000Z",
+            "1970-02-30T00:00:00.000Z",
+        ] {
+            assert_eq!(parse_timestamp(bad), None, "{bad}");
         }
     }
 

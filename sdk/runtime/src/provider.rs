@@ -1,6 +1,6 @@
 //! The trait a provider's runtime half implements, and what all its operations have in common.
 
-use crate::{bucket, config, function, queue, secret, stream, table, topic};
+use crate::{bucket, config, event_bus, function, queue, secret, stream, table, topic};
 use std::fmt;
 use std::pin::Pin;
 use std::time::SystemTime;
@@ -31,6 +31,7 @@ pub trait Provider:
     queue::QueueOperations
     + topic::TopicOperations
     + stream::StreamOperations
+    + event_bus::EventBusOperations
     + table::TableOperations
     + bucket::BucketOperations
     + secret::SecretOperations

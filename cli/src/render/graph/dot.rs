@@ -49,6 +49,9 @@ fn form(shape: Shape) -> &'static str {
         Shape::Stream => {
             "shape=parallelogram, fillcolor=\"#e0e7ff\", color=\"#6366f1\", fontcolor=\"#312e81\""
         }
+        Shape::EventBus => {
+            "shape=hexagon, fillcolor=\"#fce7f3\", color=\"#db2777\", fontcolor=\"#831843\""
+        }
         Shape::Table => {
             "shape=cylinder, fillcolor=\"#dcfce7\", color=\"#16a34a\", fontcolor=\"#14532d\""
         }

@@ -27,6 +27,7 @@ pub(super) fn write(picture: &Picture) -> String {
            classDef queue fill:#ccfbf1,stroke:#0d9488,color:#134e4a\n  \
            classDef topic fill:#f3e8ff,stroke:#9333ea,color:#581c87\n  \
            classDef stream fill:#e0e7ff,stroke:#6366f1,color:#312e81\n  \
+           classDef bus fill:#fce7f3,stroke:#db2777,color:#831843\n  \
            classDef table fill:#dcfce7,stroke:#16a34a,color:#14532d\n  \
            classDef bucket fill:#ffedd5,stroke:#ea580c,color:#7c2d12\n  \
            classDef secret fill:#ffe4e6,stroke:#e11d48,color:#881337\n  \
@@ -44,6 +45,7 @@ fn form(shape: Shape) -> (&'static str, &'static str, &'static str) {
         Shape::Queue => ("[[", "]]", "queue"),
         Shape::Topic => (">", "]", "topic"),
         Shape::Stream => ("[\\", "\\]", "stream"),
+        Shape::EventBus => ("[/", "\\]", "bus"),
         Shape::Table => ("[(", ")]", "table"),
         Shape::Bucket => ("[\\", "/]", "bucket"),
         Shape::Secret => ("{{", "}}", "secret"),

@@ -38,6 +38,8 @@ pub(super) enum Shape {
     Topic,
     /// A stream.
     Stream,
+    /// An event bus.
+    EventBus,
     /// A table.
     Table,
     /// A bucket.
@@ -169,6 +171,7 @@ fn shape(kind: Kind) -> Option<Shape> {
         Kind::Queue => Some(Shape::Queue),
         Kind::Topic => Some(Shape::Topic),
         Kind::Stream => Some(Shape::Stream),
+        Kind::EventBus => Some(Shape::EventBus),
         Kind::Table => Some(Shape::Table),
         Kind::Bucket => Some(Shape::Bucket),
         Kind::Secret => Some(Shape::Secret),

@@ -30,6 +30,7 @@ fn colors(shape: Shape) -> Colors {
         Shape::Queue => Colors("#effdfa", "#0d9488", "#134e4a", "#3a6b67"),
         Shape::Topic => Colors("#faf5ff", "#9333ea", "#581c87", "#74449b"),
         Shape::Stream => Colors("#eef2ff", "#6366f1", "#312e81", "#5b589b"),
+        Shape::EventBus => Colors("#fdf2f8", "#db2777", "#831843", "#93456b"),
         Shape::Table => Colors("#f0fdf4", "#16a34a", "#14532d", "#3d6e4e"),
         Shape::Bucket => Colors("#fff7ed", "#ea580c", "#7c2d12", "#95572f"),
         Shape::Secret => Colors("#fff1f2", "#e11d48", "#881337", "#9b4459"),
@@ -46,6 +47,7 @@ fn insets(shape: Shape) -> (f64, f64, f64, f64) {
         Shape::Queue => (4.0, 20.0, 0.0, 0.0),
         Shape::Topic => (0.0, 16.0, 0.0, 0.0),
         Shape::Stream => (10.0, 10.0, 0.0, 0.0),
+        Shape::EventBus => (10.0, 10.0, 0.0, 0.0),
         Shape::Table => (0.0, 0.0, 12.0, 5.0),
         Shape::Bucket => (10.0, 10.0, 2.0, 0.0),
         Shape::Secret => (26.0, 4.0, 0.0, 0.0),
@@ -126,6 +128,7 @@ fn item(node: &Node, picture: &Picture) -> Item {
         Shape::Queue
         | Shape::Topic
         | Shape::Stream
+        | Shape::EventBus
         | Shape::Table
         | Shape::Bucket
         | Shape::Secret
@@ -329,6 +332,17 @@ fn outline(shape: Shape, size: Size, fill: &str, border: &str, body: &mut String
             format!(
                 r#"<path d="M{lean} 0 H{w} L{} {h} H0 Z" {paint}/>"#,
                 w - lean,
+            )
+        }
+        Shape::EventBus => {
+            // A beam with a tip at either end: many put, many listen.
+            let tip = 12.0;
+            format!(
+                r#"<path d="M{tip} 0 H{} L{w} {} L{} {h} H{tip} L0 {} Z" {paint}/>"#,
+                w - tip,
+                h / 2.0,
+                w - tip,
+                h / 2.0,
             )
         }
         Shape::Table => {

@@ -3,6 +3,7 @@
 use crate::terminal::{HEADING, NAME, QUIET, columns, paint};
 use ifc_graph::{Graph, Resource, Source, Spec, Unit};
 use ifc_manifest::kind::edge::Selection;
+use ifc_manifest::kind::event_bus::{Match, Pattern};
 use ifc_manifest::kind::schedule::{ScheduleSpec, Timing};
 use ifc_manifest::kind::table::{ChangeStream, Index, Key};
 use ifc_manifest::kind::topic::Test;
@@ -135,6 +136,11 @@ pub(super) fn resource_details(resource: &Resource) -> Vec<String> {
             false => Vec::new(),
         },
         Spec::Stream(stream) => vec![format!("kept for {}", duration(stream.retention))],
+        Spec::EventBus(bus) => {
+            let owner = bus.owner.iter().map(|owner| format!("of {owner}"));
+            let fields = bus.filterable.iter().map(String::clone);
+            owner.chain(fields).collect()
+        }
         Spec::Table(table) => {
             let mut details = vec![keys("key", &table.key, table.sort.as_ref())];
             details.extend(table.indexes.iter().map(index));
@@ -183,7 +189,26 @@ fn selection(selection: &Selection) -> Option<String> {
             });
             Some(format!("[{}]", tests.collect::<Vec<_>>().join(", ")))
         }
+        Selection::Pattern(pattern) => Some(format!("[{}]", tests(pattern).join(", "))),
     }
+}
+
+/// The tests of a pattern, one each.
+fn tests(pattern: &Pattern) -> Vec<String> {
+    let attributes = [
+        ("type", &pattern.event_type),
+        ("source", &pattern.source),
+        ("subject", &pattern.subject),
+    ];
+    let of_attributes = attributes.into_iter().filter_map(|(what, test)| {
+        Some(match test.as_ref()? {
+            Match::AnyOf(values) => format!("{what}: {}", values.join(" | ")),
+            Match::Prefix(prefix) => format!("{what}: {prefix}…"),
+        })
+    });
+    let fields = pattern.fields.iter();
+    let of_fields = fields.map(|(path, values)| format!("{path}: {}", values.join(" | ")));
+    of_attributes.chain(of_fields).collect()
 }
 
 fn index(index: &Index) -> String {

@@ -19,6 +19,7 @@ mod application_count;
 mod consumer_count;
 mod duplicate_resource;
 mod duplicate_unit;
+mod event_bus_without_rule;
 mod invalid_json;
 mod queue_without_consumer;
 mod route_conflict;
@@ -26,6 +27,7 @@ mod route_overlap;
 mod stream_without_consumer;
 mod timeout_exceeds_lease;
 mod too_many_routes;
+mod too_many_subscriptions;
 mod topic_without_subscriber;
 mod unavailable;
 mod undeclared_resource;
@@ -81,6 +83,8 @@ pub(crate) fn all(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagnos
         topic_without_subscriber::find(graph),
         stream_without_consumer::find(graph),
         unfollowed_changes::find(graph),
+        event_bus_without_rule::find(graph),
+        too_many_subscriptions::find(graph),
         timeout_exceeds_lease::find(graph),
         unknown_time_zone::find(graph),
         invalid_json::find(graph),

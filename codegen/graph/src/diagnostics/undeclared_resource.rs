@@ -41,6 +41,7 @@ fn wanted(handler: &HandlerDescriptor) -> Option<(&Address, Kind, &'static str)>
                 Edge::OnChange => "follows",
                 Edge::OnCreated | Edge::OnDeleted => "watches",
                 Edge::StreamConsumer => "consumes",
+                Edge::OnEvent => "listens to",
             };
             Some((resource, edge.source(), role))
         }

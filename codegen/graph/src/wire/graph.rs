@@ -4,6 +4,7 @@ use super::PlaceJson;
 use crate::{Binding, Graph, Handler, Resource, ResourceId, Source, Spec, Trigger, Unit};
 use ifc_manifest::ProviderId;
 use ifc_manifest::kind::edge::{RetrySpec, Selection};
+use ifc_manifest::kind::event_bus::{Match, Pattern};
 use ifc_manifest::kind::http_api::{Cors, SAMPLE_ALL};
 use ifc_manifest::kind::table::{Index, Key};
 use ifc_manifest::kind::topic::{Filter, Test};
@@ -74,6 +75,11 @@ enum SpecJson {
     },
     Stream {
         retention_seconds: f64,
+    },
+    EventBus {
+        filterable: Vec<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
     },
     Table {
         key: KeyJson,
@@ -206,6 +212,8 @@ enum SourceJson {
         filter: Option<BTreeMap<String, TestJson>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         keys: Option<KeysJson>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pattern: Option<Box<PatternJson>>,
         batch: u32,
         max_wait_seconds: f64,
         max_concurrency: u32,
@@ -232,6 +240,18 @@ enum TestJson {
     Prefix(String),
     Exists(bool),
     NotIn(Vec<String>),
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PatternJson {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    event_type: Option<TestJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<TestJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<TestJson>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -299,6 +319,10 @@ fn spec(spec: &Spec) -> SpecJson {
         Spec::Topic(topic) => SpecJson::Topic { fifo: topic.fifo },
         Spec::Stream(stream) => SpecJson::Stream {
             retention_seconds: seconds(stream.retention),
+        },
+        Spec::EventBus(bus) => SpecJson::EventBus {
+            filterable: bus.filterable.clone(),
+            owner: bus.owner.clone(),
         },
         Spec::Table(table) => SpecJson::Table {
             key: key(&table.key),
@@ -422,14 +446,18 @@ fn source(source: &Source) -> SourceJson {
             retry: spec.retry.as_ref().map(retry),
             filter: match &spec.selection {
                 Selection::Attributes(filter) => Some(tests(filter)),
-                Selection::Everything | Selection::Keys(_) => None,
+                _ => None,
             },
             keys: match &spec.selection {
                 Selection::Keys(filter) => Some(KeysJson {
                     prefix: filter.prefix.clone(),
                     suffix: filter.suffix.clone(),
                 }),
-                Selection::Everything | Selection::Attributes(_) => None,
+                _ => None,
+            },
+            pattern: match &spec.selection {
+                Selection::Pattern(found) => Some(Box::new(pattern(found))),
+                _ => None,
             },
             batch: spec.consumer.batch,
             max_wait_seconds: seconds(spec.consumer.max_wait),
@@ -457,6 +485,20 @@ fn tests(filter: &Filter) -> BTreeMap<String, TestJson> {
         (key.clone(), test)
     };
     filter.tests.iter().map(test).collect()
+}
+
+fn pattern(pattern: &Pattern) -> PatternJson {
+    let test = |test: &Option<Match>| match test {
+        None => None,
+        Some(Match::AnyOf(values)) => Some(TestJson::AnyOf(values.clone())),
+        Some(Match::Prefix(prefix)) => Some(TestJson::Prefix(prefix.clone())),
+    };
+    PatternJson {
+        event_type: test(&pattern.event_type),
+        source: test(&pattern.source),
+        subject: test(&pattern.subject),
+        fields: pattern.fields.clone(),
+    }
 }
 
 fn binding(binding: &Binding) -> BindingJson {

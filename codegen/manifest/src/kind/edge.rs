@@ -3,6 +3,7 @@
 //! redelivery and its own dead letters.
 
 use super::bucket::{self, KeyFilter};
+use super::event_bus::{self, Pattern};
 use super::topic::{self, Filter};
 use super::{Kind, SpecError, Verb, limits, queue, required, stream, table};
 use crate::format::{Encoder, Value};
@@ -52,17 +53,20 @@ pub enum Edge {
     OnDeleted,
     /// `#[stream_consumer]`: one of a stream's consumers.
     StreamConsumer,
+    /// `#[on_event]`: one of a bus's rules.
+    OnEvent,
 }
 
 impl Edge {
     /// Every edge.
-    pub const ALL: [Edge; 6] = [
+    pub const ALL: [Edge; 7] = [
         Edge::Consumer,
         Edge::Subscriber,
         Edge::OnChange,
         Edge::OnCreated,
         Edge::OnDeleted,
         Edge::StreamConsumer,
+        Edge::OnEvent,
     ];
 
     /// The attribute's name, which is also the word in records.
@@ -74,6 +78,7 @@ impl Edge {
             Edge::OnCreated => "on_created",
             Edge::OnDeleted => "on_deleted",
             Edge::StreamConsumer => "stream_consumer",
+            Edge::OnEvent => "on_event",
         }
     }
 
@@ -90,6 +95,7 @@ impl Edge {
             Edge::OnChange => Kind::Table,
             Edge::OnCreated | Edge::OnDeleted => Kind::Bucket,
             Edge::StreamConsumer => Kind::Stream,
+            Edge::OnEvent => Kind::EventBus,
         }
     }
 
@@ -102,6 +108,7 @@ impl Edge {
             Edge::OnCreated => bucket::CREATING,
             Edge::OnDeleted => bucket::DELETING,
             Edge::StreamConsumer => stream::VERBS,
+            Edge::OnEvent => event_bus::VERBS,
         }
     }
 
@@ -114,6 +121,7 @@ impl Edge {
             Edge::OnCreated => "bucket.created",
             Edge::OnDeleted => "bucket.deleted",
             Edge::StreamConsumer => "stream.record",
+            Edge::OnEvent => "bus.event",
         }
     }
 }
@@ -133,6 +141,8 @@ pub enum Selection {
     Attributes(Filter),
     /// Those of objects with such keys.
     Keys(KeyFilter),
+    /// Those that match.
+    Pattern(Pattern),
 }
 
 /// The configured properties of an edge.
@@ -172,6 +182,10 @@ impl EdgeSpec {
                     Some(filter) => Selection::Attributes(filter),
                     None => Selection::Everything,
                 },
+                Edge::OnEvent => match Pattern::decode(config)? {
+                    pattern if pattern.is_anything() => Selection::Everything,
+                    pattern => Selection::Pattern(pattern),
+                },
             },
         })
     }
@@ -184,7 +198,9 @@ impl EdgeSpec {
             Edge::StreamConsumer => stream::consumer_demands(&self.consumer),
             _ => self.consumer.demands(),
         };
-        demands.extend(self.retry.iter().flat_map(RetrySpec::demands));
+        // A rule's default is every provider's concern, see there.
+        let declared = self.retry.filter(|retry| *retry != event_bus::RETRY);
+        demands.extend(declared.iter().flat_map(RetrySpec::demands));
         demands
     }
 }

@@ -6,6 +6,7 @@
 pub mod bucket;
 pub mod config;
 pub mod edge;
+pub mod event_bus;
 pub mod function;
 pub mod http_api;
 pub mod queue;
@@ -34,6 +35,8 @@ pub enum Kind {
     Topic,
     /// Records in order per key.
     Stream,
+    /// CloudEvents to every rule they match.
+    EventBus,
     /// Items by key.
     Table,
     /// Objects by key.
@@ -48,12 +51,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which the book presents them.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::HttpApi,
         Kind::Function,
         Kind::Queue,
         Kind::Topic,
         Kind::Stream,
+        Kind::EventBus,
         Kind::Table,
         Kind::Bucket,
         Kind::Schedule,
@@ -69,6 +73,7 @@ impl Kind {
             Kind::Queue => "queue",
             Kind::Topic => "topic",
             Kind::Stream => "stream",
+            Kind::EventBus => "event-bus",
             Kind::Table => "table",
             Kind::Bucket => "bucket",
             Kind::Schedule => "schedule",
@@ -90,6 +95,7 @@ impl Kind {
             Kind::Queue => queue::VERBS,
             Kind::Topic => topic::VERBS,
             Kind::Stream => stream::VERBS,
+            Kind::EventBus => event_bus::VERBS,
             Kind::Table => table::VERBS,
             Kind::Bucket => bucket::VERBS,
             Kind::Schedule => &[],
@@ -108,6 +114,7 @@ pub fn limits() -> Vec<(&'static str, &'static [&'static Limit])> {
         ("queue", queue::LIMITS),
         ("topic", topic::LIMITS),
         ("stream", stream::LIMITS),
+        ("event-bus", event_bus::LIMITS),
         ("table", table::LIMITS),
         ("bucket", bucket::LIMITS),
         ("schedule", schedule::LIMITS),

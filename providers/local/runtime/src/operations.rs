@@ -9,10 +9,12 @@ use crate::table::{self, Feed, Put, Step, Table, Writing};
 use crate::{config, queue, secret, stream};
 use ifc_manifest::kind;
 use ifc_manifest::kind::edge::Selection;
+use ifc_manifest::kind::event_bus::Candidate;
 use ifc_manifest::size::SYNC_BODY;
 use ifc_manifest::{Kind, Verb};
 use ifc_runtime::config::ConfigOperations;
 use ifc_runtime::event::random_id;
+use ifc_runtime::event_bus::{EventBusOperations, OutgoingEvent};
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
@@ -273,6 +275,7 @@ impl TopicOperations for Local {
                     .filter(|subscription| match &subscription.spec.selection {
                         Selection::Everything | Selection::Keys(_) => true,
                         Selection::Attributes(filter) => filter.matches(&outgoing.attributes),
+                        Selection::Pattern(_) => false,
                     })
                     .map(|subscription| self.queues[subscription.queue].rules)
                     .collect();
@@ -332,6 +335,53 @@ impl StreamOperations for Local {
                 Ok(())
             };
             self.store.write(command).await?;
+            Ok(ids)
+        })
+    }
+}
+
+impl EventBusOperations for Local {
+    fn put_events<'a>(
+        &'a self,
+        bus: Target<'a>,
+        events: Vec<OutgoingEvent>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        named(bus, kind::event_bus::PUT, async move {
+            let rules = self
+                .sources
+                .of(Kind::EventBus, bus)
+                .ok_or_else(|| undeclared("event bus", bus))?;
+            let now = self.now_moment();
+            let mut ids = Vec::with_capacity(events.len());
+            let mut posts = Vec::with_capacity(events.len());
+            for event in events {
+                let candidate = Candidate {
+                    event_type: &event.context.event_type,
+                    source: &event.context.source,
+                    subject: event.context.subject.as_deref(),
+                    fields: &event.fields,
+                };
+                let queues = rules
+                    .iter()
+                    .filter(|rule| match &rule.spec.selection {
+                        Selection::Everything => true,
+                        Selection::Pattern(pattern) => pattern.matches(&candidate),
+                        Selection::Attributes(_) | Selection::Keys(_) => false,
+                    })
+                    .map(|rule| self.queues[rule.queue].rules)
+                    .collect();
+                let message = Message {
+                    id: event.id.unwrap_or_else(random_id),
+                    sent_at: now,
+                    trace: event.trace,
+                    group: None,
+                    attributes: event.context.to_attributes(),
+                    body: event.data,
+                };
+                ids.push(Ok(message.id.clone()));
+                posts.push(Post::new(queues, message, now));
+            }
+            self.post(posts).await?;
             Ok(ids)
         })
     }

@@ -18,6 +18,7 @@ use ifc_manifest::kind::bucket::BucketSpec;
 use ifc_manifest::kind::config::ConfigSpec;
 use ifc_manifest::kind::edge::RetrySpec;
 use ifc_manifest::kind::edge::{Edge, EdgeSpec};
+use ifc_manifest::kind::event_bus::EventBusSpec;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleSpec;
 use ifc_manifest::kind::secret::{Charset, SecretSpec};
@@ -214,6 +215,16 @@ fn decide(
                 let facts = catalog::stream_facts(&log);
                 log.stream = prepared.catalog.declare(Sort::Stream, &name, facts);
                 prepared.streams.push((address.clone(), name, log));
+            }
+            Kind::EventBus => {
+                let spec = EventBusSpec::decode(&resource.config)
+                    .map_err(unreadable("event bus", &name))?;
+                if let Some(owner) = spec.foreign_to(&application.package) {
+                    tracing::info!(
+                        "event bus `{name}` belongs to application `{owner}`: what is put on it \
+                         here reaches this application's own rules only"
+                    );
+                }
             }
             // They have no data of their own.
             Kind::HttpApi | Kind::Function | Kind::Schedule | Kind::Topic => {}

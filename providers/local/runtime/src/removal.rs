@@ -34,7 +34,9 @@ impl Removal {
             Kind::Stream => Sort::Stream,
             Kind::Secret => Sort::Secret,
             Kind::Config => Sort::Config,
-            Kind::HttpApi | Kind::Function | Kind::Schedule | Kind::Topic => return None,
+            Kind::HttpApi | Kind::Function | Kind::Schedule | Kind::Topic | Kind::EventBus => {
+                return None;
+            }
         };
         Some(Removal::new(sort, name))
     }

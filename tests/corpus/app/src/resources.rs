@@ -133,6 +133,27 @@ pub(crate) static NEWS: Topic<Job> = Topic::new("news");
 #[resource]
 pub(crate) static ALERTS: Topic<Job> = Topic::new("alerts").fifo();
 
+#[derive(Clone, Debug, Serialize, Deserialize, BusEvent)]
+#[event(type = "job.done")]
+pub(crate) struct Done {
+    pub(crate) number: u64,
+}
+
+#[derive(BusEvent)]
+pub(crate) enum Progress {
+    #[event(type = "job.begun")]
+    Begun(Job),
+    #[event(type = "job.done")]
+    Done(Done),
+}
+
+#[resource]
+pub(crate) static HAPPENED: EventBus = EventBus::new("happened").filterable(&["data.number"]);
+
+/// The same event types as `HAPPENED`, in another application.
+#[resource]
+pub(crate) static ELSEWHERE: EventBus = EventBus::new("elsewhere").owned_by("other");
+
 #[resource]
 pub(crate) static API_KEY: Secret = Secret::new("api-key");
 

@@ -42,6 +42,53 @@ pub(crate) static FULFILMENT: Queue<Order> = Queue::new("fulfilment")
 #[resource]
 static STEPS: Queue<u64> = Queue::new(concat!("steps", "-", "fifo")).fifo();
 
+#[derive(Serialize, Deserialize, BusEvent)]
+#[event(type = "order.placed", source = "https://shop.example")]
+#[serde(rename_all = "camelCase")]
+struct OrderPlaced {
+    order_id: String,
+}
+
+#[derive(BusEvent)]
+enum OrderEvent {
+    #[event(type = "order.placed")]
+    Placed(OrderPlaced),
+    #[event(type = "order.counted")]
+    Counted(u64),
+}
+
+const FIELDS: &[&str] = &["data.orderId", "data.customer.tier"];
+
+#[resource]
+static EVENTS: EventBus = EventBus::new("events").filterable(FIELDS);
+
+#[resource]
+static PARTNERS: EventBus = EventBus::new("events-of-partners").owned_by("partner");
+
+const OF_GOLD: Pattern = Pattern::new()
+    .field("data.customer.tier", &["gold"])
+    .source_prefix(PREFIX);
+
+#[on_event(EVENTS, pattern = OF_GOLD, batch = 10, max_attempts = 20)]
+async fn gold(events: Vec<CloudEvent<OrderEvent>>) -> Vec<Outcome> {
+    let outcome = |event: CloudEvent<OrderEvent>| match event.data {
+        OrderEvent::Placed(placed) => Outcome::retry(placed.order_id),
+        OrderEvent::Counted(count) => Outcome::retry(count.to_string()),
+    };
+    events.into_iter().map(outcome).collect()
+}
+
+#[on_event(EVENTS, name = "every-event")]
+async fn every_event(event: CloudEvent<serde_json::Value>) {
+    let _ = event;
+}
+
+#[on_event(PARTNERS)]
+async fn of_a_partner(placed: OrderPlaced) -> Result<()> {
+    EVENTS.put(&placed).subject("s").source("x").await?;
+    Ok(())
+}
+
 #[resource]
 static KEY: Secret = Secret::new("key").generated(32, Charset::UrlSafe);
 

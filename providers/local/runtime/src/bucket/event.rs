@@ -33,7 +33,9 @@ impl Local {
             subscription.spec.edge == edge
                 && match &subscription.spec.selection {
                     Selection::Keys(filter) => filter.matches(key),
-                    Selection::Everything | Selection::Attributes(_) => true,
+                    Selection::Everything | Selection::Attributes(_) | Selection::Pattern(_) => {
+                        true
+                    }
                 }
         });
         Watchers {

@@ -9,6 +9,7 @@ use ifc_manifest::ProviderId;
 use ifc_runtime::axum::extract::Request;
 use ifc_runtime::axum::response::Response;
 use ifc_runtime::config::ConfigOperations;
+use ifc_runtime::event_bus::{EventBusOperations, OutgoingEvent};
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations, Sent};
 use ifc_runtime::secret::{SecretOperations, SecretValue};
@@ -83,6 +84,12 @@ enum Defect {
     FreezesTime,
     UploadsElsewhere,
     RemovesBeforeItWrites,
+    PutsWithoutFields,
+    PutsWithoutSubject,
+    PutsAsOfNow,
+    MakesEventIds,
+    PutsTwoTypesAsOne,
+    LosesLastPut,
     CallsTwice,
     HidesFailure,
     LosesAsyncCalls,
@@ -164,6 +171,12 @@ const BROKEN: &[(Defect, &str)] = &[
     (Defect::LosesDeadLetters, "bucket-event-retry"),
     (Defect::KeepsNothingOverAnOutage, "bucket-event-durable"),
     (Defect::KeepsNothingOverAnOutage, "bucket-durable"),
+    (Defect::PutsWithoutFields, "event-bus-fields"),
+    (Defect::PutsWithoutSubject, "event-bus-patterns"),
+    (Defect::PutsAsOfNow, "event-bus-context"),
+    (Defect::MakesEventIds, "event-bus-ids"),
+    (Defect::PutsTwoTypesAsOne, "event-bus-patterns"),
+    (Defect::LosesLastPut, "event-bus-batch-result"),
     (Defect::CallsTwice, "function-fails"),
     (Defect::HidesFailure, "function-fails"),
     (Defect::LosesAsyncCalls, "function-async"),
@@ -641,6 +654,36 @@ impl StreamOperations for Defective {
         Box::pin(async move {
             let mut results = self.inner.append(stream, records).await?;
             results.extend(lost.map(|_| Ok("lost".to_owned())));
+            Ok(results)
+        })
+    }
+}
+
+impl EventBusOperations for Defective {
+    fn put_events<'a>(
+        &'a self,
+        bus: Target<'a>,
+        mut events: Vec<OutgoingEvent>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        for event in &mut events {
+            match self.defect {
+                Defect::PutsWithoutFields => event.fields.clear(),
+                Defect::PutsWithoutSubject => event.context.subject = None,
+                Defect::PutsAsOfNow => event.context.time = self.now(),
+                Defect::MakesEventIds => event.id = None,
+                Defect::PutsTwoTypesAsOne => event.context.event_type = "order.placed".to_owned(),
+                _ => {}
+            }
+        }
+        let lost = match self.defect {
+            Defect::LosesLastPut if events.len() > 1 => events.pop(),
+            _ => None,
+        };
+        Box::pin(async move {
+            let mut results = self.inner.put_events(bus, events).await?;
+            if let Some(OutgoingEvent { id: Some(id), .. }) = lost {
+                results.push(Ok(id));
+            }
             Ok(results)
         })
     }

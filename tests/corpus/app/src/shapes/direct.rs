@@ -75,6 +75,31 @@ async fn appends_a_batch(draw: Draw) -> Result<()> {
     Ok(())
 }
 
+//= happened.put
+#[function]
+async fn puts_an_event(draw: Draw) -> Result<()> {
+    let number = draw.number;
+    HAPPENED.put(&Done { number }).subject("corpus").await?;
+    Ok(())
+}
+
+//= happened.put
+#[function]
+async fn puts_a_batch_of_events(draw: Draw) -> Result<()> {
+    let begun = Progress::Begun(job(draw.number));
+    let done = Progress::Done(Done { number: 1 });
+    HAPPENED.put_batch(&[begun, done]).await?;
+    Ok(())
+}
+
+//= elsewhere.put
+#[function]
+async fn puts_an_event_elsewhere(draw: Draw) -> Result<()> {
+    let number = draw.number;
+    ELSEWHERE.put(&Done { number }).await?;
+    Ok(())
+}
+
 //= orders.get
 #[function]
 async fn gets(draw: Draw) -> Result<u64> {

@@ -310,3 +310,42 @@ async fn appends_what_it_consumes(job: Job) -> Result<()> {
     }
     Ok(())
 }
+
+//=
+#[on_event(HAPPENED)]
+async fn listens(_: Done) -> Result<()> {
+    Ok(())
+}
+
+//= elsewhere.put, jobs.send
+#[on_event(HAPPENED, pattern = Pattern::new().field("data.number", &["1", "2"]))]
+async fn listens_to_some(event: CloudEvent<Done>) -> Result<()> {
+    JOBS.send(&job(event.data.number)).await?;
+    ELSEWHERE.put(&event.data).await?;
+    Ok(())
+}
+
+//= archive.put
+#[on_event(HAPPENED, batch = 5)]
+async fn listens_in_batches(events: Vec<CloudEvent<Progress>>) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for event in events {
+        let number = match event.data {
+            Progress::Begun(job) => job.number,
+            Progress::Done(done) => done.number,
+        };
+        outcomes.push(match ARCHIVE.put(&order(number)).await {
+            Ok(()) => Outcome::Ack,
+            Err(error) => Outcome::retry(error.to_string()),
+        });
+    }
+    outcomes
+}
+
+//= jobs.send
+#[on_event(ELSEWHERE)]
+async fn listens_to_anything(event: CloudEvent<serde_json::Value>) -> Result<()> {
+    let number = event.data["number"].as_u64().unwrap_or_default();
+    JOBS.send(&job(number)).await?;
+    Ok(())
+}
