@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// package.
 const DATA_DIRECTORY: &str = ".ifc/local";
 
+/// Everything that stays on this machine, below the application's package.
+const LOCAL_DIRECTORY: &str = ".ifc";
+
 /// The variable by which the user says otherwise.
 pub(crate) const DATA_DIRECTORY_VARIABLE: &str = "IFC_DATA_DIR";
 
@@ -55,6 +58,11 @@ pub(crate) fn data_directory(project: &Project) -> PathBuf {
         Some(directory) => project.package_root.join(directory),
         None => project.package_root.join(DATA_DIRECTORY),
     }
+}
+
+/// Where everything of the application is kept that stays on this machine.
+pub(crate) fn local_directory(project: &Project) -> PathBuf {
+    project.package_root.join(LOCAL_DIRECTORY)
 }
 
 /// A path as the user would write it from where they are.

@@ -108,6 +108,21 @@ pub(crate) enum Command {
     Graph(Graph),
     /// Run `cargo test` with the permissions of every unit enforced
     Test(Test),
+    /// Show what would have to be done so that a stage is as the application says
+    Plan(Plan),
+    /// Make a stage what the application says, or carry out a saved plan
+    Apply(Apply),
+    /// Delete everything of a stage but what is retained or protected
+    Destroy(Destroy),
+    /// Show what a stage consists of, and how its parts stand at the provider
+    Status(Status),
+    /// Show what somebody else changed in a stage, and what the next apply would do about it
+    Drift(Drift),
+    /// Show and mend what is recorded about a stage
+    #[command(subcommand)]
+    State(State),
+    /// Take the lock of a stage away from a command that no longer runs
+    Unlock(Unlock),
     /// Run a unit once with an event of your own
     Invoke(Invoke),
     /// Look into queues and put dead letters back
@@ -216,6 +231,169 @@ pub(crate) struct Test {
         value_name = "ARGUMENTS"
     )]
     pub(crate) arguments: Vec<String>,
+}
+
+/// Which stage, and where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stage")]
+pub(crate) struct StageChoice {
+    /// Stage [default: your personal one, named after you]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stage: Option<String>,
+    /// Provider [default: that of `ifc.toml`, else `local`]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+}
+
+/// What the user agrees to. Each is a resource, `orders`, or one part of it, `orders/queue`.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Consent")]
+pub(crate) struct Consent {
+    /// Delete this though it is retained or protected, with all it holds
+    #[arg(long, value_name = "RESOURCE")]
+    pub(crate) delete: Vec<String>,
+    /// Replace this though what it holds is not in the new one
+    #[arg(long, value_name = "RESOURCE")]
+    pub(crate) allow_replace: Vec<String>,
+    /// Take over this though it does not carry the tags of the stage
+    #[arg(long, value_name = "RESOURCE")]
+    pub(crate) take_over: Vec<String>,
+    /// Keep a resource that has another name now
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) rename: Vec<String>,
+}
+
+/// Show what would be done.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+    /// Plan for an empty stage, without asking the provider or reading state
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Plan to destroy the stage
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) destroy: bool,
+    /// Save the plan, for `ifc apply FILE`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Exit with 2 when there is something to do, with 0 when there is nothing, and with 1 on
+    /// every error
+    #[arg(long)]
+    pub(crate) detailed_exit_code: bool,
+    /// Show the properties of what would be made, too
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) details: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Carry out a plan.
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// A plan that `ifc plan --out` saved; without it a new one is made
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath,
+          conflicts_with_all = ["delete", "allow_replace", "take_over", "rename"])]
+    pub(crate) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Show the properties of what would be made, too
+    #[arg(long)]
+    pub(crate) details: bool,
+}
+
+/// Delete a stage.
+#[derive(Debug, Args)]
+pub(crate) struct Destroy {
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    /// Delete this resource though it is retained or protected, with all it holds
+    #[arg(long, value_name = "RESOURCE")]
+    pub(crate) delete: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// Show a stage.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Show drift.
+#[derive(Debug, Args)]
+pub(crate) struct Drift {
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    /// Exit with 2 when there is drift, with 0 when there is none, and with 1 on every error
+    #[arg(long)]
+    pub(crate) detailed_exit_code: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Work on what is recorded about a stage.
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// Show what is recorded, without asking the provider
+    Show(StateShow),
+    /// Give a recorded part another address
+    Mv(StateMove),
+    /// Forget a part without deleting it
+    Rm(StateRemove),
+}
+
+/// Show what is recorded.
+#[derive(Debug, Args)]
+pub(crate) struct StateShow {
+    /// Only this resource, or this part of one
+    #[arg(value_name = "RESOURCE")]
+    pub(crate) address: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Give a part another address.
+#[derive(Debug, Args)]
+pub(crate) struct StateMove {
+    /// The address until now, such as `orders/queue`
+    pub(crate) from: String,
+    /// The address from now on
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+}
+
+/// Forget a part.
+#[derive(Debug, Args)]
+pub(crate) struct StateRemove {
+    /// The address of the part, such as `orders/queue`
+    pub(crate) address: String,
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+}
+
+/// Break a lock.
+#[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// Run a unit.

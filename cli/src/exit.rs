@@ -12,7 +12,13 @@ pub(crate) enum Exit {
     /// It was asked for something that does not exist: a wrong flag, an unknown name, an
     /// application that cannot be told from others. The parser of arguments exits with this too.
     Usage,
+    /// There is something to do, when asked with `--detailed-exit-code`. What is [`Exit::Usage`]
+    /// otherwise is [`Exit::Failure`] then, so that a pipeline cannot take the one for the other.
+    Changes,
 }
+
+/// The flag that makes changes an exit code of their own.
+pub(crate) const DETAILED: &str = "--detailed-exit-code";
 
 /// A bug of ours. Rust exits with it after a panic.
 const BUG: u8 = 101;
@@ -22,15 +28,25 @@ pub(crate) const TABLE: &str = "\
 Exit codes:
     0  done
     1  errors were found in the application, or the command could not do its work
-    2  asked for something that does not exist: a flag, a name, an application
+    2  asked for something that does not exist: a flag, a name, an application;
+       with `--detailed-exit-code` instead: done, and there is something to do
   101  a bug in `ifc`\n";
 
 impl Exit {
-    const fn code(self) -> u8 {
+    /// The number.
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Exit::Success => 0,
             Exit::Failure => 1,
-            Exit::Usage => 2,
+            Exit::Usage | Exit::Changes => 2,
+        }
+    }
+
+    /// The code with `--detailed-exit-code`.
+    pub(crate) fn detailed(self) -> Exit {
+        match self {
+            Exit::Usage => Exit::Failure,
+            other => other,
         }
     }
 }
@@ -59,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_table_lists_every_code() {
-        for exit in [Exit::Success, Exit::Failure, Exit::Usage] {
+        for exit in [Exit::Success, Exit::Failure, Exit::Usage, Exit::Changes] {
             assert!(
                 TABLE.contains(&format!("    {}  ", exit.code())),
                 "{exit:?}"

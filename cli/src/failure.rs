@@ -64,7 +64,7 @@ impl Failure {
     }
 
     /// `error`, its sources as causes.
-    fn of(error: &(dyn Error + 'static)) -> Failure {
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Failure {
         let mut failure = Failure::new(error.to_string());
         let mut source = error.source();
         while let Some(error) = source {

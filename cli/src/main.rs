@@ -10,8 +10,10 @@ mod access;
 mod application;
 mod exit;
 mod failure;
+mod progress;
 mod render;
 mod shim;
+mod stage;
 mod terminal;
 
 use clap::Parser as _;
@@ -21,7 +23,15 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = shim::run_as_linker().or_else(shim::run_as_compiler) {
         return code;
     }
-    let arguments = arguments::Arguments::parse();
+    let arguments = match arguments::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && std::env::args().any(|flag| flag == exit::DETAILED) => {
+            // Printing fails when nobody reads it.
+            let _ = error.print();
+            return exit::Exit::Usage.detailed().into();
+        }
+        Err(error) => error.exit(),
+    };
     terminal::choose_color(arguments.global.color);
     match command::run(arguments) {
         Ok(code) => code.into(),

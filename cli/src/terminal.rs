@@ -88,6 +88,21 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Whether lines on standard error can be drawn over.
+pub(crate) fn is_live() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    io::stderr().is_terminal() && !dumb
+}
+
+/// How many characters fit in a line of the terminal.
+pub(crate) fn width() -> usize {
+    const USUAL: usize = 80;
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => USUAL,
+    }
+}
+
 /// Asks a question that is answered with yes or no. Anything but yes is no.
 pub(crate) fn confirm(question: &str) -> Result<bool, Failure> {
     anstream::eprint!("{question} [y/N] ");

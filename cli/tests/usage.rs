@@ -13,12 +13,21 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_everything() {
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 25] = [
         &[],
         &["new"],
         &["dev"],
         &["check"],
         &["graph"],
+        &["plan"],
+        &["apply"],
+        &["destroy"],
+        &["status"],
+        &["drift"],
+        &["state", "show"],
+        &["state", "mv"],
+        &["state", "rm"],
+        &["unlock"],
         &["invoke"],
         &["queue"],
         &["queue", "peek"],

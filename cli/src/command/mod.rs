@@ -1,18 +1,25 @@
 //! The commands: one file each.
 
+mod apply;
 mod check;
 mod completions;
 mod config;
+mod destroy;
 mod dev;
 mod doctor;
+mod drift;
 mod graph;
 mod invoke;
 mod local;
 mod new;
+mod plan;
 mod queue;
 mod secret;
+mod state;
+mod status;
 mod stream;
 mod test;
+mod unlock;
 mod why;
 
 use crate::arguments::{Arguments, Command};
@@ -29,6 +36,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Graph(graph) => graph::run(&global, &graph),
         Command::Dev(dev) => dev::run(&global, &dev),
         Command::Test(test) => test::run(&global, &test),
+        Command::Plan(plan) => plan::run(&global, &plan),
+        Command::Apply(apply) => apply::run(&global, &apply),
+        Command::Destroy(destroy) => destroy::run(&global, &destroy),
+        Command::Status(status) => status::run(&global, &status),
+        Command::Drift(drift) => drift::run(&global, &drift),
+        Command::State(state) => state::run(&global, &state),
+        Command::Unlock(unlock) => unlock::run(&global, &unlock),
         Command::Invoke(invoke) => invoke::run(&global, &invoke),
         Command::Queue(queue) => queue::run(&global, &queue),
         Command::Stream(stream) => stream::run(&global, &stream),

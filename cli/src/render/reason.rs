@@ -51,6 +51,19 @@ impl Program {
         }
     }
 
+    /// Where the user's code performs the operation that a reason leads to; the handler's place
+    /// when the program does not tell more.
+    pub(crate) fn operation(&self, reason: &Reason, graph: &Graph) -> Option<String> {
+        let last = frames(reason, self).into_iter().rev();
+        let function = last.filter_map(|frame| frame.place).next();
+        function.or_else(|| {
+            let mut handlers = graph.units.iter().flat_map(|unit| &unit.handlers);
+            let handler =
+                handlers.find(|handler| Some(&handler.path) == reason.handler.as_ref())?;
+            Some(format!("{}:{}", handler.span.file, handler.span.line))
+        })
+    }
+
     /// File and line of a function, as the user would write them.
     fn place(&self, symbol: &str) -> Option<String> {
         let address = *self.addresses.get(symbol)?;
