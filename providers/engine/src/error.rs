@@ -1,6 +1,5 @@
 //! Why the engine could not do what it was asked to, for users.
 
-use crate::clock::Timestamp;
 use crate::lock::{Holder, LockFailure};
 use crate::model::PartAddress;
 use crate::store::StoreError;
@@ -191,11 +190,5 @@ impl Error for EngineError {
             EngineError::Newer { source, .. } => Some(source),
             _ => None,
         }
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ms after 1970", self.0)
     }
 }

@@ -14,10 +14,10 @@ use crate::error::EngineError;
 use crate::journal::{Journal, JournalFailure, Record};
 use crate::lock::{Holder, Lease, PresumeDead, Waiting};
 use crate::model::{ApplicationName, Blueprint, StageName};
-use crate::plan::{Plan, PlanOptions, plan};
+use crate::plan::{Observations, Plan, PlanOptions, plan};
 use crate::provider::{Provider, Severity};
 use crate::stage_store::{Loaded, StageStore};
-use crate::state::StateEdit;
+use crate::state::{State, StateEdit};
 use crate::store::StateStore;
 use futures_util::future::{Either, join, pending, select};
 use std::pin::pin;
@@ -116,6 +116,15 @@ impl Session {
         let loaded = self.stage().load().await?;
         let observations = self.observe(provider, blueprint, &loaded.state).await?;
         Ok(plan(blueprint, &loaded.state, &observations, options))
+    }
+
+    /// What an apply to an empty stage would do. Asks nobody, neither store nor provider.
+    pub fn plan_offline(&self, blueprint: &Blueprint, options: &PlanOptions) -> Plan {
+        let Setup {
+            application, stage, ..
+        } = &self.setup;
+        let nothing = State::empty(application.clone(), stage.clone(), String::new());
+        plan(blueprint, &nothing, &Observations::default(), options)
     }
 
     /// What destroying the stage would do: the same as planning for nothing. What is retained or

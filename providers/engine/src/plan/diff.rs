@@ -2,6 +2,7 @@
 
 use super::{DriftSort, PropertyChange};
 use crate::model::{ChangeClass, Part, Value};
+use crate::provider::holds_secret;
 use crate::state::PartRecord;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,6 +111,10 @@ pub(super) fn drifted(
     let mut drift = Vec::new();
     for (name, value) in observed {
         let recorded = record.properties.get(name);
+        // A provider that reads a secret back is told elsewhere; its value is shown nowhere.
+        if recorded.is_some_and(holds_secret) && !holds_secret(value) {
+            continue;
+        }
         if !same_value(recorded, Some(value)) {
             drift.push(DriftSort::Changed {
                 path: name.clone(),

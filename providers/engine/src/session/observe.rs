@@ -5,7 +5,7 @@ use crate::apply::{Limiter, Patience, within};
 use crate::error::EngineError;
 use crate::model::{Blueprint, Identity, PartAddress};
 use crate::plan::Observations;
-use crate::provider::{Provider, ProviderErrorKind, Reading, Target};
+use crate::provider::{Api, Provider, ProviderError, ProviderErrorKind, Reading, Target};
 use crate::state::State;
 use futures_util::stream::{StreamExt, iter};
 use std::collections::BTreeMap;
@@ -80,12 +80,13 @@ impl Session {
         let findings = match blueprint.parts().is_empty() {
             true => Vec::new(),
             false => {
-                provider
-                    .preflight(blueprint)
-                    .await
-                    .map_err(|error| EngineError::Preflight {
-                        message: error.to_string(),
-                    })?
+                let preflight = || provider.preflight(blueprint);
+                let api = Api {
+                    name: "preflight".to_owned(),
+                    per_second: None,
+                };
+                let answer = self.ask(&api, &limiter, &patience, preflight).await;
+                answer.map_err(|message| EngineError::Preflight { message })?
             }
         };
         Ok(Observations { readings, findings })
@@ -98,21 +99,35 @@ impl Session {
         limiter: &Limiter<'_>,
         patience: &Patience,
     ) -> Result<Reading, String> {
-        let clock = &*self.clock;
         let api = provider.api(&target.part_type);
+        self.ask(&api, limiter, patience, || provider.read(target))
+            .await
+    }
+
+    /// Asks until there is an answer, or one that no repetition would better.
+    async fn ask<T, F>(
+        &self,
+        api: &Api,
+        limiter: &Limiter<'_>,
+        patience: &Patience,
+        question: impl Fn() -> F,
+    ) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, ProviderError>>,
+    {
+        let clock = &*self.clock;
         let begun = clock.now();
         let mut wait = patience.first_retry;
         loop {
-            limiter.turn(&api).await;
-            let answer = within(clock, patience.call, provider.read(target)).await;
-            let message = match answer {
-                Some(Ok(reading)) => {
-                    limiter.accepted(&api);
-                    return Ok(reading);
+            limiter.turn(api).await;
+            let message = match within(clock, patience.call, question()).await {
+                Some(Ok(answer)) => {
+                    limiter.accepted(api);
+                    return Ok(answer);
                 }
                 Some(Err(error)) => {
                     if let ProviderErrorKind::Throttled { retry_after } = error.kind() {
-                        limiter.throttled(&api, *retry_after);
+                        limiter.throttled(api, *retry_after);
                     } else if !error.is_retryable() {
                         return Err(error.to_string());
                     }

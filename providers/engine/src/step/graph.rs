@@ -5,7 +5,7 @@ use crate::model::{Identity, PartAddress};
 use crate::plan::{Action, Plan, ReplaceOrder};
 use petgraph::algo::{has_path_connecting, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The steps of a plan; an edge goes from a step to one that waits for it.
 pub(crate) struct StepGraph {
@@ -19,8 +19,8 @@ struct Builder<'a> {
     makes: BTreeMap<&'a PartAddress, NodeIndex>,
     /// The step that deletes a change's old thing.
     deletes: BTreeMap<usize, NodeIndex>,
-    /// Order that can be given up where it would close a circle.
-    wishes: BTreeSet<(NodeIndex, NodeIndex)>,
+    /// Order that can be given up where it would close a circle; the dearest first.
+    wishes: Vec<(NodeIndex, NodeIndex)>,
 }
 
 impl StepGraph {
@@ -30,7 +30,7 @@ impl StepGraph {
             graph: DiGraph::new(),
             makes: BTreeMap::new(),
             deletes: BTreeMap::new(),
-            wishes: BTreeSet::new(),
+            wishes: Vec::new(),
         };
         builder.add_steps();
         builder.make_after_dependencies();
@@ -55,6 +55,7 @@ impl<'a> Builder<'a> {
             }
         }
         self.free_names_before_use();
+        let mut others = Vec::new();
         for (change, delete) in &self.deletes {
             let planned = &self.plan.changes[*change];
             let make = self.makes.get(&planned.address);
@@ -62,18 +63,17 @@ impl<'a> Builder<'a> {
                 (Action::Replace(ReplaceOrder::DeleteFirst), Some(make)) => {
                     self.graph.update_edge(*delete, *make, ());
                 }
-                (Action::Replace(_), Some(make)) => {
-                    self.graph.add_edge(*make, *delete, ());
-                }
+                (Action::Replace(_), Some(make)) => self.wishes.push((*make, *delete)),
                 // An old thing goes after the part that took its place is as it should be.
                 (_, Some(make))
                     if planned.leftover && !self.graph.contains_edge(*delete, *make) =>
                 {
-                    self.wishes.insert((*make, *delete));
+                    others.push((*make, *delete));
                 }
                 _ => {}
             }
         }
+        self.wishes.extend(others);
     }
 
     /// A name is used again only after what had it is gone.
@@ -125,19 +125,21 @@ impl<'a> Builder<'a> {
                 for needed in by_address.get(dependency).into_iter().flatten() {
                     let own = [self.deletes.get(&number), self.makes.get(&change.address)];
                     for node in own.into_iter().flatten() {
-                        self.wishes.insert((*node, *needed));
+                        self.wishes.push((*node, *needed));
                     }
                 }
             }
         }
     }
 
-    /// Records of different ages can contradict each other; then some order is given up, as the
-    /// provider refuses a deletion that comes too early, and the next apply repeats it.
+    /// What is needed to make parts is certain: deletions wait for nothing there, so it has no
+    /// circles. The rest are wishes: records of different ages can contradict each other, and then
+    /// some order is given up. A provider refuses a deletion that comes too early, and the next
+    /// apply repeats it.
     fn with_wishes(self) -> DiGraph<Step, ()> {
         let mut whole = self.graph.clone();
         for (before, after) in &self.wishes {
-            whole.add_edge(*before, *after, ());
+            whole.update_edge(*before, *after, ());
         }
         if toposort(&whole, None).is_ok() {
             return whole;
@@ -145,7 +147,7 @@ impl<'a> Builder<'a> {
         let mut graph = self.graph;
         for (before, after) in self.wishes {
             if !has_path_connecting(&graph, after, before, None) {
-                graph.add_edge(before, after, ());
+                graph.update_edge(before, after, ());
             }
         }
         graph

@@ -85,6 +85,18 @@ fn a_secret_that_is_read_back_reaches_no_plan() {
 }
 
 #[test]
+fn a_secret_of_an_unwanted_part_is_not_shown_either() {
+    let stage = Stage::new();
+    let part = thing("queue").with("password", Value::secret("p"), ChangeClass::InPlace);
+    stage.apply(std::slice::from_ref(&part));
+    let lie = Fault::Answer(Lie::PlainSecret);
+    stage.world.fault(Op::Read, "queue/thing", [lie]);
+    let plan = stage.plan(&[]);
+    assert_eq!(effective(&plan), ["delete queue/thing"]);
+    assert!(!plan.to_json().contains("correct-horse"));
+}
+
+#[test]
 fn readings() {
     let stage = Stage::new();
     stage.apply(&[thing("queue")]);

@@ -113,3 +113,13 @@ fn an_apply_may_move_between_threads() {
     let apply = sendable(session.apply(&stage.provider, &blueprint, &plan, &options));
     assert!(stage.clock.run(apply).unwrap().is_complete());
 }
+
+#[test]
+fn a_plan_can_be_made_without_asking_anybody() {
+    let stage = Stage::new();
+    let parts = [thing("queue")];
+    let plan = stage
+        .session()
+        .plan_offline(&blueprint(&parts), &Default::default());
+    assert_eq!(plan, stage.plan(&parts));
+}

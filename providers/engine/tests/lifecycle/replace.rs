@@ -206,3 +206,24 @@ fn nothing_is_made_under_the_name_of_an_orphan() {
     );
     assert_eq!(stage.world.names().len(), 2);
 }
+
+#[test]
+fn a_name_that_changes_hands_in_a_circle_is_no_deadlock() {
+    let stage = Stage::new();
+    let old = ifc_engine::Part {
+        naming: ifc_engine::Naming::fixed("shared"),
+        ..thing("user")
+    };
+    stage.apply(&[old]);
+    // The new owner of the name is needed by what takes the old one's place.
+    let owner = ifc_engine::Part {
+        naming: ifc_engine::Naming::fixed("shared"),
+        ..thing("owner")
+    };
+    let user = keyed(using(thing("user"), &owner), "k2");
+    let parts = [owner, user];
+    for _ in 0..3 {
+        stage.apply(&parts);
+    }
+    stage.assert_is(&parts);
+}
