@@ -37,8 +37,8 @@ pub struct Plan {
     pub basis: Basis,
     /// Whether it aims at nothing.
     pub destroy: bool,
-    /// One entry per part, and one per leftover that something happens to. Also parts that stay as
-    /// they are.
+    /// One entry per part, also for those that stay as they are; one more for each that moves to
+    /// another address; one per leftover that something happens to.
     pub changes: Vec<Change>,
     /// What somebody else changed, and what would be done about it.
     pub drift: Vec<Drift>,
