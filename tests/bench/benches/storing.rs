@@ -1,4 +1,4 @@
-//! Tables, queues and topics of the embedded provider, against the same work by hand on the same
+//! Tables, queues, topics and streams of the embedded provider, against the same work by hand on the same
 //! store with the same durability: one writer, whose commits concurrent callers share.
 //!
 //! Both sides run in this process and in turns. Ours goes the whole way of application code:
@@ -31,6 +31,9 @@ static JOBS: Queue<Order> = Queue::new("jobs");
 #[resource]
 static EVENTS: Topic<Order> = Topic::new("events");
 
+#[resource]
+static RECORDS: Stream<Order> = Stream::new("records");
+
 /// The handlers are not run: the bench takes what is due and acknowledges it.
 #[consumer(JOBS)]
 async fn work(_: Order) {}
@@ -40,6 +43,9 @@ async fn first(_: Order) {}
 
 #[subscriber(EVENTS)]
 async fn second(_: Order) {}
+
+#[stream_consumer(RECORDS)]
+async fn follow(_: Order) {}
 
 const ROUNDS: u64 = 5;
 const ROUND: Duration = Duration::from_millis(1_500);
@@ -168,6 +174,7 @@ async fn run() {
         position.expect("it is declared above")
     };
     let (work, first, second) = (edge("work"), edge("first"), edge("second"));
+    let follow = edge("follow");
     for clients in [32, 1] {
         let by_hand = raw.clone();
         compare(
@@ -227,6 +234,30 @@ async fn run() {
                     raw.send(&[1, 2], body).await;
                     raw.take(1).await;
                     raw.take(2).await;
+                }
+            },
+        )
+        .await;
+        let (ours, by_hand) = (local.clone(), raw.clone());
+        compare(
+            "stream: append, receive, acknowledge",
+            clients,
+            move |number| {
+                let local = ours.clone();
+                async move {
+                    let key = format!("k-{}", number % 64);
+                    let append = RECORDS.append(&key, &order(number));
+                    append.await.expect("the store works");
+                    take(&local, follow).await;
+                }
+            },
+            move |number| {
+                let raw = by_hand.clone();
+                async move {
+                    let key = 64 + (number % 64) as u8;
+                    let body = serde_json::to_vec(&order(number)).expect("it has a JSON form");
+                    raw.append(key, body).await;
+                    raw.follow(key).await;
                 }
             },
         )

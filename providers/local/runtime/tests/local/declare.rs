@@ -119,7 +119,16 @@ pub(crate) fn consumes(queue: &str, batch: i64) -> Trigger {
 }
 
 pub(crate) fn subscribes(topic: &str) -> Trigger {
-    let Trigger::Source { config, .. } = consumes(topic, 1) else {
+    retried(topic, "subscriber")
+}
+
+pub(crate) fn follows(stream: &str) -> Trigger {
+    retried(stream, "stream_consumer")
+}
+
+/// An edge that has its own redelivery.
+fn retried(source: &str, edge: &str) -> Trigger {
+    let Trigger::Source { config, .. } = consumes(source, 1) else {
         unreachable!("a consumer takes from a source");
     };
     let Value::Map(mut config) = config else {
@@ -132,8 +141,8 @@ pub(crate) fn subscribes(topic: &str) -> Trigger {
     ];
     config.extend(retry.map(|(key, value)| (key.to_owned(), Value::Integer(value))));
     Trigger::Source {
-        resource: Address::new(PACKAGE, topic),
-        edge: "subscriber".to_owned(),
+        resource: Address::new(PACKAGE, source),
+        edge: edge.to_owned(),
         config: Value::Map(config),
     }
 }

@@ -6,7 +6,8 @@
 
 use crate::changes::message;
 use crate::declare::{
-    application, consumes, handler, key, map, queue, resource, subscribes, table, target, text,
+    Manual, application, consumes, follows, handler, key, map, queue, resource, subscribes, table,
+    target, text,
 };
 use ifc_local::{EdgeId, Finished, Local, Storage};
 use ifc_manifest::Kind;
@@ -14,6 +15,7 @@ use ifc_manifest::format::Value;
 use ifc_runtime::bucket::{BucketOperations as _, Content, PutCondition, PutObject};
 use ifc_runtime::handler::Thunk;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations as _};
+use ifc_runtime::stream::{StreamOperations as _, StreamRecord};
 use ifc_runtime::table::TableOperations as _;
 use ifc_runtime::topic::{TopicMessage, TopicOperations as _};
 use ifc_runtime::{Application, BoxFuture, Delivery, Outcome, SystemClock, TraceContext};
@@ -23,7 +25,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const DIRECTORY: &str = "IFC_TEST_KILL_DIRECTORY";
 /// The number of the process: what it writes has this in its ids, and sorts after what earlier
@@ -54,6 +56,11 @@ fn shop() -> Arc<Application> {
         queue("steps", true),
         resource(Kind::Topic, "events", map([("fifo", Value::Bool(false))])),
         resource(
+            Kind::Stream,
+            "records",
+            map([("retention_ms", Value::Integer(86_400_000))]),
+        ),
+        resource(
             Kind::Bucket,
             "objects",
             map([
@@ -67,6 +74,7 @@ fn shop() -> Arc<Application> {
         handler("walk", consumes("steps", 1), 40, Thunk::Event(acks)),
         handler("first", subscribes("events"), 40, Thunk::Event(acks)),
         handler("second", subscribes("events"), 40, Thunk::Event(acks)),
+        handler("follow", follows("records"), 40, Thunk::Event(acks)),
     ];
     application(resources, handlers)
 }
@@ -122,6 +130,13 @@ async fn write(local: &Local, run: u64, writer: u64) {
         local.publish(target("events"), vec![event]).await.unwrap();
         tell("sent:first", &id);
         tell("sent:second", &id);
+        let record = StreamRecord {
+            key: format!("k{writer}"),
+            body: format!("\"{step}\"").into_bytes(),
+            trace: TraceContext::root(),
+        };
+        local.append(target("records"), vec![record]).await.unwrap();
+        tell("sent:records", &step);
         if number.is_multiple_of(4) {
             let object = PutObject {
                 key: id.clone(),
@@ -133,6 +148,24 @@ async fn write(local: &Local, run: u64, writer: u64) {
             local.put_object(target("objects"), object).await.unwrap();
             tell("object", &id);
         }
+    }
+}
+
+/// A record of the stream is known by its body.
+fn step_of(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).trim_matches('"').to_owned()
+}
+
+async fn follow(local: &Local, edge: EdgeId) {
+    loop {
+        for lease in local.receive(edge, 3).await.unwrap() {
+            tell("finishing:records", &step_of(&lease.delivery.body));
+            let _ = local
+                .finish(edge, lease.receipt, Outcome::Ack)
+                .await
+                .unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
@@ -174,6 +207,8 @@ fn writes_until_killed() {
             let edge = edge_of(&local, unit);
             tasks.spawn(async move { consume(&local, edge, queue).await });
         }
+        let edge = edge_of(&local, "follow");
+        tasks.spawn(async move { follow(&local, edge).await });
         while let Some(ended) = tasks.join_next().await {
             ended.unwrap();
         }
@@ -186,6 +221,8 @@ struct Told {
     ids: BTreeMap<String, BTreeSet<String>>,
     /// The fifo messages, in the order in which they were handed to the consumer.
     steps: Vec<String>,
+    /// The records of the stream, likewise.
+    records: Vec<String>,
 }
 
 impl Told {
@@ -218,8 +255,10 @@ fn run_and_kill(directory: &Path, run: usize, reports: usize, told: &mut Told) {
             continue;
         };
         let (what, id) = report.split_once(' ').unwrap();
-        if what == "finishing:steps" {
-            told.steps.push(id.to_owned());
+        match what {
+            "finishing:steps" => told.steps.push(id.to_owned()),
+            "finishing:records" => told.records.push(id.to_owned()),
+            _ => {}
         }
         let ids = told.ids.entry(what.to_owned()).or_default();
         ids.insert(id.to_owned());
@@ -261,9 +300,9 @@ fn check_queues(local: &Local, told: &Told, run: usize) {
 
 /// Each group's messages were handed over in the order in which they were sent; one may have been
 /// handed over again before the next.
-fn check_order(told: &Told, run: usize) {
+fn check_order(handed: &[String], sent: &BTreeSet<String>, run: usize) {
     let mut last: BTreeMap<&str, u64> = BTreeMap::new();
-    for step in &told.steps {
+    for step in handed {
         let (group, number) = step.split_once(':').unwrap();
         let number: u64 = number.parse().unwrap();
         let before = last.insert(group, number).unwrap_or(0);
@@ -273,9 +312,8 @@ fn check_order(told: &Told, run: usize) {
         );
     }
     // None was passed over: what was told to be sent before another has been handed over before it.
-    let sent = told.of("sent:steps");
-    let handed: BTreeSet<&String> = told.steps.iter().collect();
-    for id in &sent {
+    let handed: BTreeSet<&String> = handed.iter().collect();
+    for id in sent {
         let (group, number) = id.split_once(':').unwrap();
         let number: u64 = number.parse().unwrap();
         let passed = last.get(group).is_some_and(|last| number < *last);
@@ -283,6 +321,24 @@ fn check_order(told: &Told, run: usize) {
             !passed || handed.contains(id),
             "kill {run}: {id} was passed over"
         );
+    }
+}
+
+/// Reads what is left of the stream.
+async fn read_to_the_end(local: &Local, records: &mut Vec<String>) {
+    let edge = edge_of(local, "follow");
+    loop {
+        let leases = local.receive(edge, 100).await.unwrap();
+        if leases.is_empty() {
+            return;
+        }
+        for lease in leases {
+            records.push(step_of(&lease.delivery.body));
+            let _ = local
+                .finish(edge, lease.receipt, Outcome::Ack)
+                .await
+                .unwrap();
+        }
     }
 }
 
@@ -326,9 +382,21 @@ fn nothing_that_was_acknowledged_is_lost() {
             let lost: Vec<_> = put.difference(&stored).collect();
             assert!(lost.is_empty(), "kill {run}: lost items {lost:?}");
             check_queues(&local, &told, run);
-            check_order(&told, run);
+            check_order(&told.steps, &told.of("sent:steps"), run);
+            check_order(&told.records, &told.of("sent:records"), run);
             runtime.block_on(check_objects(&local, &told, run));
         }
+        // An hour later nothing waits for its next delivery any more.
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let later = Manual::at(since.unwrap().as_secs() + 3_600);
+        let local = Local::open(shop(), Storage::directory(directory.path()), later).unwrap();
+        runtime.block_on(read_to_the_end(&local, &mut told.records));
+        drop(local);
+        let read: BTreeSet<&String> = told.records.iter().collect();
+        let sent = told.of("sent:records");
+        let lost: Vec<_> = sent.iter().filter(|id| !read.contains(id)).collect();
+        assert!(lost.is_empty(), "round {round}: the stream lost {lost:?}");
+        check_order(&told.records, &sent, round * KILLS_PER_ROUND);
         for what in [
             "put",
             "sent:jobs",
