@@ -14,7 +14,8 @@ pub struct Part {
     /// How its physical name is made. Changing it does not rename what exists: a name is kept for
     /// the lifetime of a part.
     pub naming: Naming,
-    /// What it should be like.
+    /// What it should be like. What cannot be changed in place is here also when it is not set, as
+    /// [`Value::Null`]: the removal of a property that is not here counts as a change in place.
     pub properties: BTreeMap<String, Property>,
     /// The outputs it has once it exists. References to others are refused.
     pub outputs: BTreeSet<String>,

@@ -448,7 +448,19 @@ impl<'a> Planner<'a> {
         let no_tags = BTreeMap::new();
         let tags = if foreign { &no_tags } else { &from.tags };
         properties.extend(diff::tag_changes(tags, &part.tags));
-        if worst(&properties) != ChangeClass::InPlace {
+        let rigid = properties
+            .iter()
+            .find(|change| change.class != ChangeClass::InPlace);
+        if let Some(rigid) = rigid.filter(|_| foreign) {
+            let message = format!(
+                "{} cannot take over `{}`: its `{}` cannot be changed in place, and what is not \
+                 ours is never deleted; delete it, or choose another name",
+                part.label, from.physical_name, rigid.path
+            );
+            self.refuse(&part.address, message, None);
+            return;
+        }
+        if rigid.is_some() {
             self.replace(part, from, existing.leftover, properties);
             return;
         }

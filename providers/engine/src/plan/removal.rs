@@ -20,7 +20,7 @@ impl Planner<'_> {
             .filter(|(address, _)| !self.blueprint.parts().contains_key(*address))
             .collect();
         for (address, record) in unwanted {
-            let (action, reason) = self.removal(address, record, false);
+            let (action, reason) = self.removal(address, record, None);
             self.push_removal(address, record, false, action, reason);
         }
     }
@@ -40,7 +40,7 @@ impl Planner<'_> {
                 address, record, ..
             } = leftover;
             let superseded = leftover.why == LeftoverReason::Superseded;
-            match self.removal(address, record, superseded) {
+            match self.removal(address, record, Some(leftover.why)) {
                 (Action::Retain, _) => self.orphan(address, record),
                 (Action::Delete, _) if superseded => {
                     let reason = "another took its place".to_owned();
@@ -59,16 +59,26 @@ impl Planner<'_> {
         });
     }
 
+    /// What becomes of a part, or of a leftover that is there for this reason.
     fn removal(
         &mut self,
         address: &PartAddress,
         record: &PartRecord,
-        superseded: bool,
+        leftover: Option<LeftoverReason>,
     ) -> (Action, String) {
-        let kept = record.lifecycle.is_kept() && !superseded;
+        let kept = match leftover {
+            None => record.lifecycle.is_kept(),
+            Some(LeftoverReason::Superseded) => false,
+            // Whatever its record says: it may be older than the wish to retain it.
+            Some(LeftoverReason::Kept) => true,
+        };
         match self.reading(&record.identity()) {
-            // One that was being made may still appear: it is deleted to be sure.
-            Some(Reading::Absent) if record.unsettled != Some(Unsettled::Creating) => {
+            // It may still appear: it is deleted to be sure. Nothing is lost that ever was whole.
+            Some(Reading::Absent) if record.unsettled == Some(Unsettled::Creating) => {
+                let reason = "an interrupted apply may have begun to make it";
+                return (Action::Delete, reason.to_owned());
+            }
+            Some(Reading::Absent) => {
                 if record.unsettled.is_none() {
                     let (sort, response) = (DriftSort::Deleted, DriftResponse::Forget);
                     self.drifted(address, &record.label, sort, response);
@@ -85,6 +95,8 @@ impl Planner<'_> {
                 self.drifted(address, &record.label, sort, DriftResponse::Forget);
                 return (Action::Forget, format!("it belongs to {description} now"));
             }
+            // What is kept stays as it is, and no plan would ever be about it.
+            Some(Reading::Present { .. }) if leftover.is_some() && kept => {}
             Some(Reading::Present { actual, .. }) if record.unsettled.is_none() => {
                 let drift = super::diff::drifted(record, &actual.properties, None);
                 let response = match kept {

@@ -4,7 +4,8 @@ use super::compute::{Planner, change_of, order_of, planned};
 use super::consent::covers;
 use super::{Action, Change, Consent, PropertyChange};
 use crate::model::{ChangeClass, Identity, Part, PartAddress};
-use crate::state::PartRecord;
+use crate::provider::Reading;
+use crate::state::{PartRecord, Unsettled};
 use std::collections::BTreeSet;
 
 impl<'a> Planner<'a> {
@@ -16,7 +17,10 @@ impl<'a> Planner<'a> {
         leftover: bool,
         properties: Vec<PropertyChange>,
     ) {
-        let kept = from.lifecycle.is_kept() || part.lifecycle.is_kept();
+        // What was never finished, and is not there, holds nothing that could be lost.
+        let is_hollow = from.unsettled == Some(Unsettled::Creating)
+            && self.reading(&from.identity()) == Some(&Reading::Absent);
+        let kept = !is_hollow && (from.lifecycle.is_kept() || part.lifecycle.is_kept());
         let refused = properties
             .iter()
             .any(|change| change.class == ChangeClass::Refuse);
