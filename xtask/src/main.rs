@@ -11,6 +11,7 @@ mod conformance;
 mod find;
 mod generate;
 mod markdown;
+mod simulate;
 mod tidy;
 mod workspace;
 
@@ -25,7 +26,8 @@ cargo xtask <task>
   tidy                          crate edges, dependencies, licences, dead paths and links, hygiene
   generate --mode write|check   the parts of the book that are made from the code
   where <kind>                  every file of a kind, in the order in which to read them
-  conformance <provider> [id]   run the contract suite on a provider and show its clauses";
+  conformance <provider> [id]   run the contract suite on a provider and show its clauses
+  simulate [options]            run the engine under every fault, by seed (--runs N --seed S)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,6 +51,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["where", kind] => find::print(&workspace, kind)?,
         ["conformance", provider] => conformance::run(&workspace, provider, None)?,
         ["conformance", provider, id] => conformance::run(&workspace, provider, Some(id))?,
+        ["simulate", options @ ..] => simulate::run(&workspace, options)?,
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             true

@@ -20,6 +20,8 @@ enum Role {
     Sdk,
     Engine,
     Conformance,
+    /// The engine under every fault, by seed.
+    Simulation,
     /// The stores in which the engine keeps state.
     State,
     /// The data half of a provider.
@@ -46,6 +48,7 @@ impl Role {
             ["sdk", "ifc"] => Role::Sdk,
             ["providers", "engine"] => Role::Engine,
             ["providers", "conformance"] => Role::Conformance,
+            ["providers", "simulation"] => Role::Simulation,
             ["providers", "state"] => Role::State,
             ["providers", _, "runtime"] => Role::ProviderRuntime,
             ["providers", _, "deploy"] => Role::ProviderDeploy,
@@ -69,6 +72,7 @@ impl Role {
             Sdk => (&[Macros, Manifest, Runtime, ProviderRuntime], &[]),
             Engine => (&[Graph, Manifest], &[Conformance]),
             Conformance => (&[Manifest, Runtime, Graph, Engine], &[]),
+            Simulation => (&[Engine, Conformance], &[]),
             State => (&[Engine], &[Conformance, Emulators]),
             ProviderRuntime => (&[Manifest, Runtime], &[Conformance, Emulators]),
             ProviderDeploy => (

@@ -1,0 +1,96 @@
+//! Small scenarios, each of which once violated an invariant: `cargo xtask simulate` found a seed,
+//! made its scenario smaller and wrote it down as a test.
+
+#![allow(clippy::unwrap_used)]
+
+use ifc_simulation::scenario::Kept::*;
+use ifc_simulation::scenario::Move::*;
+use ifc_simulation::scenario::Sort::*;
+use ifc_simulation::scenario::{CALM, KIND, Move, PLAIN, ProviderFaults, Release, Run, Shape};
+use ifc_simulation::{Defect, Scenario, simulate};
+
+/// Holds under its own seed, and under a few others, because what its chances come to may change.
+fn holds(seed: u64, moves: &[Move]) {
+    for seed in std::iter::once(seed).chain(0..20) {
+        let scenario = Scenario {
+            seed,
+            moves: moves.to_vec(),
+        };
+        if let Err(violation) = simulate(&scenario, Defect::None) {
+            panic!("under seed {seed}: {violation}");
+        }
+    }
+}
+
+/// What was kept beside its replacement was deleted by the next plan, because it was made before
+/// the wish to retain it.
+#[test]
+fn what_is_retained_with_its_replacement_is_kept() {
+    holds(
+        15,
+        &[
+            Want(0, PLAIN),
+            Run(CALM),
+            Want(
+                0,
+                Shape {
+                    sort: Numbered,
+                    kept: Retained,
+                    ..PLAIN
+                },
+            ),
+        ],
+    );
+}
+
+/// An orphan that a newer release reads more of was told as drift by every plan.
+#[test]
+fn orphans_do_not_drift() {
+    holds(
+        15,
+        &[
+            Want(0, PLAIN),
+            Run(CALM),
+            Want(
+                0,
+                Shape {
+                    sort: Numbered,
+                    kept: Retained,
+                    ..PLAIN
+                },
+            ),
+            Release(Release {
+                wider: true,
+                ..Release::default()
+            }),
+        ],
+    );
+}
+
+/// A part whose creation was denied was kept as an orphan, and nothing was there.
+#[test]
+fn what_never_was_is_no_orphan() {
+    holds(
+        3,
+        &[
+            Want(
+                1,
+                Shape {
+                    sort: Numbered,
+                    ..PLAIN
+                },
+            ),
+            Run(Run {
+                provider: ProviderFaults { denied: 48, ..KIND },
+                ..CALM
+            }),
+            Want(
+                1,
+                Shape {
+                    kept: Retained,
+                    ..PLAIN
+                },
+            ),
+        ],
+    );
+}
