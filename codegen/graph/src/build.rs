@@ -3,13 +3,15 @@
 
 use crate::diagnostics::{self, Declarations};
 use crate::model::{
-    Application, Graph, Handler, Resource, ResourceId, Source, Spec, Trigger, Unit, UnitSort,
+    Application, Graph, Handler, Resource, ResourceId, Source, Spec, Subscription, Trigger, Unit,
+    UnitSort,
 };
 use crate::{Diagnostic, diagnostics::unreadable_declaration};
 use ifc_manifest::kind::SpecError;
-use ifc_manifest::kind::edge::EdgeSpec;
+use ifc_manifest::kind::edge::{EdgeSpec, Selection};
 use ifc_manifest::kind::http_api::{self, HttpApiSpec};
 use ifc_manifest::kind::schedule::ScheduleSpec;
+use ifc_manifest::kind::subscription::QueueSubscription;
 use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::{
     Address, ApplicationDescriptor, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor,
@@ -26,12 +28,22 @@ pub fn build(descriptors: &[Descriptor]) -> (Graph, Vec<Diagnostic>) {
         resources: Vec::new(),
         units: Vec::new(),
         triggers: Vec::new(),
+        subscriptions: Vec::new(),
         bindings: None,
     };
     let package = graph.application.package.clone();
     for resource in &declarations.resources {
         match Spec::decode(resource) {
-            Ok(spec) => graph.resources.push(declared(resource, spec, &package)),
+            Ok(spec) => {
+                let declared = declared(resource, spec, &package);
+                match subscriptions(resource, &declared.id, &package) {
+                    Ok(found) => graph.subscriptions.extend(found),
+                    Err(error) => {
+                        findings.push(unreadable_declaration::of_resource(resource, &error));
+                    }
+                }
+                graph.resources.push(declared);
+            }
             Err(error) => findings.push(unreadable_declaration::of_resource(resource, &error)),
         }
     }
@@ -89,6 +101,29 @@ fn declared(resource: &ResourceDescriptor, spec: Spec, package: &str) -> Resourc
         spec,
         span: resource.span.clone(),
     }
+}
+
+/// The topics that a queue subscribes to.
+fn subscriptions(
+    resource: &ResourceDescriptor,
+    id: &ResourceId,
+    package: &str,
+) -> Result<Vec<Subscription>, SpecError> {
+    if resource.kind != Kind::Queue {
+        return Ok(Vec::new());
+    }
+    let declared = QueueSubscription::decode(&resource.config)?.into_iter();
+    let subscription = |declared: QueueSubscription| Subscription {
+        queue: id.clone(),
+        topic: ResourceId {
+            kind: Kind::Topic,
+            name: declared.topic.within(package),
+        },
+        selection: declared
+            .filter
+            .map_or(Selection::Everything, Selection::Attributes),
+    };
+    Ok(declared.map(subscription).collect())
 }
 
 /// The API of the routes that name none.
@@ -206,6 +241,8 @@ fn order(graph: &mut Graph) {
     graph
         .resources
         .sort_by(|a, b| (&a.id.name, a.id.kind, &a.span).cmp(&(&b.id.name, b.id.kind, &b.span)));
+    // Stable: the subscriptions of one queue stay in the order of its declaration.
+    graph.subscriptions.sort_by(|a, b| a.queue.cmp(&b.queue));
     for unit in &mut graph.units {
         unit.handlers.sort();
     }

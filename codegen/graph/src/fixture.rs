@@ -11,6 +11,7 @@ use ifc_manifest::kind::http_api::HttpApiKnobs;
 use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::secret::SecretSpec;
 use ifc_manifest::kind::stream::{self, StreamSpec};
+use ifc_manifest::kind::subscription::SubscriptionKnobs;
 use ifc_manifest::kind::table::{IndexSchema, ItemSchema, KeySchema, Scalar, TableKnobs};
 use ifc_manifest::kind::topic::TopicSpec;
 use ifc_manifest::kind::unit::UnitSpec;
@@ -185,6 +186,15 @@ impl Fixture {
     pub fn stream(self, name: &str) -> Fixture {
         let config = Value::written(|encoder| StreamSpec::DEFAULT.encode(encoder));
         self.resource_of(PACKAGE, Kind::Stream, name, config)
+    }
+
+    pub fn queue_subscribed_to(self, name: &str, topic: &'static str) -> Fixture {
+        let subscriptions = SubscriptionKnobs::NONE.to(PACKAGE, topic, false);
+        let config = Value::written(|encoder| {
+            QueueSpec::DEFAULT.encode(encoder);
+            subscriptions.encode(encoder);
+        });
+        self.resource_of(PACKAGE, Kind::Queue, name, config)
     }
 
     pub fn topic(self, name: &str) -> Fixture {

@@ -18,8 +18,8 @@ pub mod wire;
 pub use build::build;
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use model::{
-    Application, Binding, Graph, Handler, Resource, ResourceId, Source, Spec, Trigger, Unit,
-    UnitSort,
+    Application, Binding, Graph, Handler, Resource, ResourceId, Source, Spec, Subscription,
+    Trigger, Unit, UnitSort,
 };
 
 #[cfg(any(test, feature = "fixture"))]

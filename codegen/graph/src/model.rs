@@ -3,7 +3,7 @@
 use ifc_manifest::kind::SpecError;
 use ifc_manifest::kind::bucket::BucketSpec;
 use ifc_manifest::kind::config::ConfigSpec;
-use ifc_manifest::kind::edge::{Edge, EdgeSpec};
+use ifc_manifest::kind::edge::{Edge, EdgeSpec, Selection};
 use ifc_manifest::kind::event_bus::EventBusSpec;
 use ifc_manifest::kind::http_api::HttpApiSpec;
 use ifc_manifest::kind::queue::QueueSpec;
@@ -28,6 +28,8 @@ pub struct Graph {
     pub units: Vec<Unit>,
     /// What makes handlers run; by unit, source and handler.
     pub triggers: Vec<Trigger>,
+    /// Which topics' messages go into which queues; by queue, in the order of the declaration.
+    pub subscriptions: Vec<Subscription>,
     /// What units may do with resources, by unit and resource. `None` when the artifact was not
     /// searched for it; an empty list says that it was, and nothing is used.
     pub bindings: Option<Vec<Binding>>,
@@ -222,6 +224,17 @@ pub enum Source {
     },
 }
 
+/// The edge from a topic to a queue that takes its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The queue.
+    pub queue: ResourceId,
+    /// The topic.
+    pub topic: ResourceId,
+    /// Which messages.
+    pub selection: Selection,
+}
+
 /// The edge from a unit to a resource, or to a function, that it uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
@@ -249,6 +262,18 @@ impl Graph {
         self.resources
             .iter()
             .filter(move |resource| resource.id.kind == kind)
+    }
+
+    /// Whether something takes what a topic, a queue or another source of events has: a handler, or
+    /// a queue that subscribes.
+    pub(crate) fn is_consumed(&self, source: &ResourceId) -> bool {
+        let triggers = self.triggers.iter();
+        let mut by_handlers = triggers.filter_map(|trigger| match &trigger.source {
+            Source::Events { resource, .. } => Some(resource),
+            _ => None,
+        });
+        by_handlers.any(|resource| resource == source)
+            || (self.subscriptions.iter()).any(|subscription| subscription.topic == *source)
     }
 
     /// The triggers of one unit.

@@ -12,6 +12,7 @@ use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::schedule::ScheduleKnobs;
 use ifc_manifest::kind::secret::SecretSpec;
 use ifc_manifest::kind::stream::{CONSUMER_DEFAULT, StreamSpec};
+use ifc_manifest::kind::subscription::SubscriptionKnobs;
 use ifc_manifest::kind::table::{ChangeStream, ItemSchema, TableKnobs};
 use ifc_manifest::kind::topic::{FilterKnobs, TopicSpec};
 use ifc_manifest::kind::unit::UnitSpec;
@@ -145,6 +146,25 @@ impl Declarations {
             unit,
             Thunk::Event(script::on_events),
         )
+    }
+
+    /// The queue that was declared last takes the messages of a topic too.
+    pub(crate) fn subscribed_to(
+        mut self,
+        topic: &'static str,
+        filter: Option<FilterKnobs>,
+    ) -> Declarations {
+        let subscription = SubscriptionKnobs::NONE.to(PACKAGE, topic, false);
+        let subscription = match filter {
+            Some(filter) => subscription.filter(filter),
+            None => subscription,
+        };
+        let written = Value::written(|encoder| subscription.encode(encoder));
+        let queue = self.resources.last_mut().map(|queue| &mut queue.config);
+        if let (Some(Value::Map(config)), Value::Map(written)) = (queue, written) {
+            config.extend(written);
+        }
+        self
     }
 
     pub(crate) fn topic(self, name: &str, spec: TopicSpec) -> Declarations {

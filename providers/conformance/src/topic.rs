@@ -7,12 +7,15 @@ use crate::queue::QUICK;
 use crate::script::Behaviour;
 use crate::trial::{Running, Trial, accepted, payload};
 use ifc_manifest::capability::Capability;
+use ifc_manifest::kind::edge::ConsumerSpec;
+use ifc_manifest::kind::queue::QueueSpec;
 use ifc_manifest::kind::topic::{FilterKnobs, TestKnobs, TopicSpec};
 use ifc_manifest::size::ASYNC_BODY_BYTES_MAX;
 use ifc_runtime::topic::TopicMessage;
 use ifc_runtime::{Invocation, Outcome, TraceContext};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub(crate) fn clauses() -> Vec<Clause> {
     vec![
@@ -75,6 +78,12 @@ pub(crate) fn clauses() -> Vec<Clause> {
             durable,
             outage = true,
             waits = 1
+        ),
+        clause!(
+            "4.4",
+            "topic-to-queue",
+            "a queue that subscribes gets what passes its filter, as it was published",
+            to_queue
         ),
         clause!(
             "4.4",
@@ -341,6 +350,43 @@ async fn durable(trial: Trial) {
     for unit in ["first", "second"] {
         assert_eq!(running.payloads_of(unit), [json!(1)], "at {unit}");
     }
+}
+
+async fn to_queue(trial: Trial) {
+    let filter = FilterKnobs::new("region", TestKnobs::AnyOf(&["eu"]));
+    let timeout = Duration::from_secs(60);
+    let queue = |declarations: Declarations, name| {
+        declarations.queue(name, QueueSpec::DEFAULT, ConsumerSpec::DEFAULT, timeout)
+    };
+    let declarations = Declarations::new().topic("events", TopicSpec::DEFAULT);
+    let declarations = queue(declarations, "everything").subscribed_to("events", None);
+    let declarations = queue(declarations, "europe")
+        .subscribed_to("events", Some(filter))
+        .subscriber("first", "events", None, QUICK);
+    let mut running = trial.open(declarations).await;
+    let messages = vec![
+        running.event(json!(1), &[("region", "eu")]),
+        running.event(json!(2), &[("region", "us")]),
+    ];
+    let ids = running.publish(messages).await;
+    // What is sent to the queue itself arrives beside it.
+    running.send_one("europe", running.message(json!(3))).await;
+    running.settle().await;
+    let got = |unit: &str| -> BTreeSet<i64> {
+        let payloads = running.payloads_of(unit);
+        payloads.iter().filter_map(Value::as_i64).collect()
+    };
+    assert_eq!(got("everything-consumer"), [1, 2].into());
+    assert_eq!(got("europe-consumer"), [1, 3].into());
+    assert_eq!(got("first"), [1, 2].into());
+    let mut seen = running.seen().into_iter();
+    let taken = seen
+        .find(|seen| seen.unit == "europe-consumer" && payload(&seen.delivery.body) == json!(1));
+    let delivery = taken.expect("it was delivered").delivery;
+    assert_eq!(delivery.id, ids[0]);
+    assert_eq!(delivery.source, "europe");
+    assert_eq!(delivery.kind, "queue.message");
+    assert_eq!(delivery.attributes["region"], "eu");
 }
 
 async fn nobody(trial: Trial) {

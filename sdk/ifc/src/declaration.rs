@@ -1,8 +1,9 @@
 //! What `#[resource]` asks of every handle.
 
-/// Adds the hidden functions that the macro calls, to a handle with a field `name`; `$knobs` are its knobs.
+/// Adds the hidden functions that the macro calls, to a handle with a field `name`; `$knobs` are the
+/// fields with its knobs.
 macro_rules! declaration {
-    ($kind:expr, $knobs:ident) => {
+    ($kind:expr, $($knobs:ident),+) => {
         #[doc(hidden)]
         pub const fn __ifc_name(&self) -> &'static str {
             self.name
@@ -17,7 +18,7 @@ macro_rules! declaration {
                 .text_entry("kind", $kind.as_str())
                 .text_entry("name", self.name)
                 .map_entry("config");
-            self.$knobs.encode(encoder);
+            $(self.$knobs.encode(encoder);)+
             encoder.end();
         }
     };

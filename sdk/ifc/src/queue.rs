@@ -4,11 +4,13 @@ use crate::Undeclared;
 use crate::declaration::declaration;
 use crate::edge::consumer_knobs;
 use crate::message::{self, Checked, Envelope};
+use crate::topic::{Filter, Topic};
 use crate::unit::unit_knobs;
 use ifc_manifest::Kind;
 use ifc_manifest::format::Encoder;
 use ifc_manifest::kind::edge::{BACKOFF, ConsumerSpec, MAX_ATTEMPTS};
 use ifc_manifest::kind::queue::{DELAY, LEASE, QueueSpec, RETENTION, SEND, SEND_BATCH_MAX};
+use ifc_manifest::kind::subscription::SubscriptionKnobs;
 use ifc_manifest::kind::unit::{TIMEOUT_ASYNC, TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::name;
 use ifc_manifest::size;
@@ -51,6 +53,7 @@ use std::time::Duration;
 pub struct Queue<T, R = Undeclared> {
     name: &'static str,
     spec: QueueSpec,
+    subscriptions: SubscriptionKnobs,
     marker: PhantomData<fn() -> (T, R)>,
 }
 
@@ -65,6 +68,7 @@ impl<T, R> Queue<T, R> {
         Queue {
             name: name::resource(name),
             spec: QueueSpec::DEFAULT,
+            subscriptions: SubscriptionKnobs::NONE,
             marker: PhantomData,
         }
     }
@@ -73,6 +77,52 @@ impl<T, R> Queue<T, R> {
     /// delayed. Changing this later replaces the queue.
     pub const fn fifo(mut self) -> Self {
         self.spec.fifo = true;
+        self
+    }
+
+    /// Takes what is published to a topic, as if it were sent to the queue: body, id, attributes
+    /// and group stay. The queue still has one consumer, and can be sent to as well. A fifo queue
+    /// subscribes to fifo topics, a standard one to standard topics; say [`fifo`](Queue::fifo)
+    /// first.
+    ///
+    /// ```
+    /// # use ifc::prelude::*;
+    /// #[resource]
+    /// static ORDER_EVENTS: Topic<String> = Topic::new("order-events");
+    ///
+    /// #[resource]
+    /// static AUDIT: Queue<String> = Queue::new("audit")
+    ///     .retention(days(7))
+    ///     .subscribed_to(&ORDER_EVENTS)
+    ///     .filter(attribute("region").any_of(&["eu", "uk"]));
+    ///
+    /// #[consumer(AUDIT, batch = 10)]
+    /// async fn audit(lines: Batch<String>) -> Result<()> {
+    ///     println!("{} lines", lines.len());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// With more than 5 topics, or when one keeps an order and the other does not; in a static that
+    /// is a compile error.
+    #[track_caller]
+    pub const fn subscribed_to<S: Resource>(mut self, topic: &Topic<T, S>) -> Self {
+        self.subscriptions = self
+            .subscriptions
+            .to(S::PACKAGE, S::NAME, topic.is_fifo())
+            .of_queue(self.spec.fifo);
+        self
+    }
+
+    /// Which messages it takes of the topic that it was [`subscribed_to`](Queue::subscribed_to)
+    /// last. All of them when not given.
+    ///
+    /// # Panics
+    /// Without such a topic, or with a second filter; in a static that is a compile error.
+    #[track_caller]
+    pub const fn filter(mut self, filter: Filter) -> Self {
+        self.subscriptions = self.subscriptions.filter(filter.0);
         self
     }
 
@@ -123,7 +173,7 @@ impl<T, R> Queue<T, R> {
         self
     }
 
-    declaration!(Kind::Queue, spec);
+    declaration!(Kind::Queue, spec, subscriptions);
 }
 
 struct SendOperation;

@@ -82,6 +82,11 @@ impl<T, R> Topic<T, R> {
         self
     }
 
+    /// For a queue that subscribes.
+    pub(crate) const fn is_fifo(&self) -> bool {
+        self.spec.fifo
+    }
+
     declaration!(Kind::Topic, spec);
 }
 
@@ -298,7 +303,7 @@ impl AttributeTest {
 
 /// Which messages a subscriber gets, by their attributes; see [`attribute`].
 #[derive(Clone, Copy)]
-pub struct Filter(FilterKnobs);
+pub struct Filter(pub(crate) FilterKnobs);
 
 impl Filter {
     /// Both must hold.

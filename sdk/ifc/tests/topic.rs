@@ -22,6 +22,16 @@ static PLACED: Topic<Placed> = Topic::new("placed");
 #[resource]
 static STEPS: Topic<u32> = Topic::new("steps").fifo();
 
+/// Takes the messages of two topics.
+#[resource]
+static AUDIT: Queue<Placed> = Queue::new("audit")
+    .subscribed_to(&PLACED)
+    .filter(attribute("audit").exists())
+    .subscribed_to(&RETURNED);
+
+#[resource]
+static RETURNED: Topic<Placed> = Topic::new("returned");
+
 #[resource]
 static SEEN: Queue<String> = Queue::new("seen");
 
@@ -114,6 +124,19 @@ async fn a_fifo_topic_keeps_the_order_of_a_group(cloud: TestCloud) {
     let mut walked = cloud.queue(&WALKED).messages();
     walked.dedup();
     assert_eq!(walked, [1, 2, 3, 4, 5, 6]);
+}
+
+#[ifc::test]
+async fn a_queue_takes_the_messages_of_topics(cloud: TestCloud) {
+    let with = PLACED.publish(&placed("o-1")).attribute("audit", "");
+    with.id("m-1").await.unwrap();
+    PLACED.publish(&placed("o-2")).await.unwrap();
+    RETURNED.publish(&placed("o-3")).await.unwrap();
+    AUDIT.send(&placed("o-4")).await.unwrap();
+    let audited = cloud.queue(&AUDIT).messages().into_iter();
+    let mut audited: Vec<String> = audited.map(|placed| placed.order).collect();
+    audited.sort();
+    assert_eq!(audited, ["o-1", "o-3", "o-4"]);
 }
 
 fn kind(result: Result<String, Error>) -> ErrorKind {

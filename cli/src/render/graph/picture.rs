@@ -101,6 +101,15 @@ impl Picture {
                 picture.connect(*from, *to, None);
             }
         }
+        for subscription in &graph.subscriptions {
+            let (from, to) = (
+                resources.get(&subscription.topic),
+                resources.get(&subscription.queue),
+            );
+            if let (Some(from), Some(to)) = (from, to) {
+                picture.connect(*from, *to, None);
+            }
+        }
         for binding in graph.bindings.iter().flatten() {
             let target = target(&binding.resource, &resources, &units);
             if let (Some(from), Some(to)) = (units.get(binding.unit.as_str()), target) {

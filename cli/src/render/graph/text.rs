@@ -37,13 +37,28 @@ pub(super) fn write(graph: &Graph) -> String {
                 vec![
                     format!("  {}", resource.id.kind),
                     paint(NAME, &resource.id.name),
-                    paint(QUIET, &resource_details(resource).join(", ")),
+                    paint(QUIET, &details(resource, graph).join(", ")),
                 ]
             })
             .collect();
         text.push_str(&columns(&rows));
     }
     text
+}
+
+/// What is worth knowing about a resource, with the topics that it takes messages of.
+fn details(resource: &Resource, graph: &Graph) -> Vec<String> {
+    let mut details = resource_details(resource);
+    let mut subscriptions = graph.subscriptions.clone();
+    subscriptions.retain(|subscription| subscription.queue == resource.id);
+    details.extend(subscriptions.iter().map(|subscription| {
+        let from = format!("from {}", subscription.topic);
+        match selection(&subscription.selection) {
+            Some(which) => format!("{from} {which}"),
+            None => from,
+        }
+    }));
+    details
 }
 
 /// What makes a unit run and what it uses, one branch each.

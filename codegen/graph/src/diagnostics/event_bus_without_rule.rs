@@ -1,6 +1,5 @@
 //! `event-bus-without-rule`: nothing listens to a bus of this application.
 
-use super::consumer_count::consumed;
 use crate::{Diagnostic, Graph, Resource, Spec};
 use ifc_manifest::Kind;
 
@@ -13,14 +12,10 @@ pub(crate) fn find(graph: &Graph) -> Vec<Diagnostic> {
         Spec::EventBus(spec) => spec.foreign_to(&graph.application.package).is_none(),
         _ => false,
     };
-    let heard = |bus: &&Resource| {
-        let mut triggers = graph.triggers.iter();
-        triggers.any(|trigger| consumed(trigger) == Some(&bus.id))
-    };
     graph
         .of_kind(Kind::EventBus)
         .filter(own)
-        .filter(|bus| !heard(bus))
+        .filter(|bus| !graph.is_consumed(&bus.id))
         .map(|bus| {
             Diagnostic::warning(CODE, format!("{} has no rule", bus.id))
                 .at(&bus.span, "nothing in the program gets what is put here")

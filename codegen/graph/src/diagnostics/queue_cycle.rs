@@ -2,7 +2,7 @@
 
 use crate::{Binding, Diagnostic, Graph, Source, Trigger, Unit};
 use ifc_manifest::Kind;
-use ifc_manifest::kind::function;
+use ifc_manifest::kind::{function, topic};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::BTreeMap;
@@ -43,7 +43,9 @@ fn flow(graph: &Graph) -> DiGraph<&Unit, ()> {
             _ => graph
                 .triggers
                 .iter()
-                .filter(|trigger| leads_to(binding, trigger))
+                .filter(|trigger| {
+                    leads_to(binding, trigger) || leads_through(binding, trigger, graph)
+                })
                 .map(|trigger| trigger.unit.as_str())
                 .collect(),
         };
@@ -63,6 +65,18 @@ fn leads_to(binding: &Binding, trigger: &Trigger) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the binding allows to publish to a topic whose messages go into the trigger's queue.
+fn leads_through(binding: &Binding, trigger: &Trigger, graph: &Graph) -> bool {
+    let Source::Events { resource, .. } = &trigger.source else {
+        return false;
+    };
+    let mut subscriptions = graph.subscriptions.iter();
+    binding.grants.contains(&topic::PUBLISH)
+        && subscriptions.any(|subscription| {
+            subscription.topic == binding.resource && subscription.queue == *resource
+        })
 }
 
 fn finding(mut units: Vec<&Unit>) -> Option<Diagnostic> {
@@ -129,6 +143,25 @@ mod tests {
             vec![sends("take-first", "second"), sends("take-second", "first")],
             &["units `take-first`, `take-second` send to each other in a circle"],
         );
+    }
+
+    #[test]
+    fn a_topic_can_be_a_part_of_a_circle() {
+        let fixture = Fixture::new()
+            .topic("events")
+            .queue_subscribed_to("audit", "events")
+            .consumer("record", "audit");
+        let (mut graph, _) = fixture.build();
+        graph.bindings = Some(vec![Binding {
+            unit: "record".into(),
+            resource: ResourceId {
+                kind: Kind::Topic,
+                name: "events".into(),
+            },
+            grants: vec![topic::PUBLISH],
+        }]);
+        let messages: Vec<String> = find(&graph).into_iter().map(|f| f.message).collect();
+        assert_eq!(messages, ["unit `record` sends to itself"]);
     }
 
     #[test]

@@ -27,11 +27,21 @@ fn finding(source: &Resource, limit: &Limit, graph: &Graph) -> Option<Diagnostic
         .filter(|trigger| consumed(trigger) == Some(&source.id))
         .collect();
     edges.sort_by_key(|trigger| &trigger.handler);
-    let over = edges.get(limit.max as usize)?;
-    let count = edges.len();
-    let finding = Diagnostic::error(CODE, format!("{} has {count} handlers", source.id))
-        .at(&over.handler.span, "one more than there is room for")
-        .and_at(&source.span, "declared here")
+    let subscriptions = graph.subscriptions.iter();
+    let queues = subscriptions.filter(|subscription| subscription.topic == source.id);
+    let count = edges.len() + queues.count();
+    if limit
+        .in_force(graph.application.targets)
+        .contains(count as u64)
+    {
+        return None;
+    }
+    let mut finding = Diagnostic::error(CODE, format!("{} has {count} subscriptions", source.id))
+        .at(&source.span, "declared here");
+    if let Some(over) = edges.get(limit.max as usize) {
+        finding = finding.and_at(&over.handler.span, "one more than there is room for");
+    }
+    let finding = finding
         .because(format!(
             "{} is {}",
             limit.what,
@@ -63,7 +73,7 @@ mod tests {
         assert_eq!(codes(&rules(101)), [CODE]);
         assert_eq!(
             rules(101).findings()[0].message,
-            "event-bus `events` has 101 handlers"
+            "event-bus `events` has 101 subscriptions"
         );
     }
 

@@ -1,6 +1,5 @@
 //! `topic-without-subscriber`: what is published goes nowhere.
 
-use super::consumer_count::consumed;
 use crate::{Diagnostic, Graph};
 use ifc_manifest::Kind;
 
@@ -8,13 +7,9 @@ const CODE: &str = "topic-without-subscriber";
 
 /// One warning per topic that nobody subscribes to.
 pub(crate) fn find(graph: &Graph) -> Vec<Diagnostic> {
-    let subscribed = |topic: &&crate::Resource| {
-        let mut triggers = graph.triggers.iter();
-        triggers.any(|trigger| consumed(trigger) == Some(&topic.id))
-    };
     graph
         .of_kind(Kind::Topic)
-        .filter(|topic| !subscribed(topic))
+        .filter(|topic| !graph.is_consumed(&topic.id))
         .map(|topic| {
             Diagnostic::warning(CODE, format!("{} has no subscriber", topic.id))
                 .at(&topic.span, "nothing gets what is published here")
@@ -45,6 +40,15 @@ mod tests {
             findings[0].help.as_deref(),
             Some("write a handler with `#[subscriber(EVENTS)]`, or remove the topic")
         );
+    }
+
+    #[test]
+    fn a_queue_can_subscribe() {
+        let fixture = Fixture::new()
+            .topic("events")
+            .queue_subscribed_to("audit", "events")
+            .consumer("record", "audit");
+        assert_eq!(codes(&fixture), [""; 0]);
     }
 
     #[test]

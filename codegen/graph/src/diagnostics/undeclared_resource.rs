@@ -9,6 +9,24 @@ use ifc_manifest::{Address, HandlerDescriptor, Kind, Trigger};
 const CODE: &str = "undeclared-resource";
 
 pub(crate) fn find(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagnostic> {
+    let of_queues = graph.subscriptions.iter().filter_map(|subscription| {
+        let queue = graph.resource(&subscription.queue)?;
+        let topic = &subscription.topic;
+        graph.resource(topic).is_none().then(|| {
+            let message = format!(
+                "{} subscribes to {topic}, which the program does not declare",
+                queue.id
+            );
+            Diagnostic::error(CODE, message)
+                .at(&queue.span, format!("needs {topic}"))
+                .help("declare the topic with `#[resource]` in a crate that the program links")
+        })
+    });
+    let of_handlers = of_handlers(declarations, graph);
+    of_queues.chain(of_handlers).collect()
+}
+
+fn of_handlers(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagnostic> {
     declarations
         .handlers
         .iter()
@@ -104,6 +122,19 @@ mod tests {
             "`shop::fulfil` consumes queue `fulfillment`, which the program does not declare"
         );
         assert_eq!(finding.help.as_deref(), Some("did you mean `fulfilment`?"));
+    }
+
+    #[test]
+    fn the_topic_of_a_queue() {
+        let fixture = Fixture::new()
+            .queue_subscribed_to("audit", "events")
+            .consumer("record", "audit");
+        let findings = fixture.findings();
+        assert_eq!(codes(&fixture), [CODE]);
+        assert_eq!(
+            findings[0].message,
+            "queue `audit` subscribes to topic `events`, which the program does not declare"
+        );
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! `unused-resource`: declared, and no unit reads, writes or consumes it.
 
-use super::consumer_count::consumed;
 use crate::{Diagnostic, Graph};
 use ifc_manifest::Kind;
 
@@ -22,10 +21,7 @@ pub fn find(graph: &Graph) -> Vec<Diagnostic> {
                 .iter()
                 .all(|binding| binding.resource != resource.id)
         })
-        .filter(|resource| {
-            let consumed_here = |trigger| consumed(trigger) == Some(&resource.id);
-            !graph.triggers.iter().any(consumed_here)
-        })
+        .filter(|resource| !graph.is_consumed(&resource.id))
         .map(|resource| {
             Diagnostic::warning(CODE, format!("no unit uses {}", resource.id))
                 .at(&resource.span, "declared here")

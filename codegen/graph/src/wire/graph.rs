@@ -1,7 +1,9 @@
 //! The graph as JSON.
 
 use super::PlaceJson;
-use crate::{Binding, Graph, Handler, Resource, ResourceId, Source, Spec, Trigger, Unit};
+use crate::{
+    Binding, Graph, Handler, Resource, ResourceId, Source, Spec, Subscription, Trigger, Unit,
+};
 use ifc_manifest::ProviderId;
 use ifc_manifest::kind::edge::{RetrySpec, Selection};
 use ifc_manifest::kind::event_bus::{Match, Pattern};
@@ -21,6 +23,8 @@ pub struct GraphJson {
     resources: Vec<ResourceJson>,
     units: Vec<UnitJson>,
     triggers: Vec<TriggerJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subscriptions: Vec<SubscriptionJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bindings: Option<Vec<BindingJson>>,
 }
@@ -255,6 +259,14 @@ struct PatternJson {
 }
 
 #[derive(Clone, Debug, Serialize)]
+struct SubscriptionJson {
+    queue: String,
+    topic: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<BTreeMap<String, TestJson>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
 struct BindingJson {
     unit: String,
     resource: ResourceIdJson,
@@ -276,6 +288,7 @@ pub fn graph(graph: &Graph) -> GraphJson {
         resources: graph.resources.iter().map(resource).collect(),
         units: graph.units.iter().map(unit).collect(),
         triggers: graph.triggers.iter().map(trigger).collect(),
+        subscriptions: graph.subscriptions.iter().map(subscription).collect(),
         bindings: graph
             .bindings
             .as_ref()
@@ -498,6 +511,17 @@ fn pattern(pattern: &Pattern) -> PatternJson {
         source: test(&pattern.source),
         subject: test(&pattern.subject),
         fields: pattern.fields.clone(),
+    }
+}
+
+fn subscription(subscription: &Subscription) -> SubscriptionJson {
+    SubscriptionJson {
+        queue: subscription.queue.name.clone(),
+        topic: subscription.topic.name.clone(),
+        filter: match &subscription.selection {
+            Selection::Attributes(filter) => Some(tests(filter)),
+            _ => None,
+        },
     }
 }
 

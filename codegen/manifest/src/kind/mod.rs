@@ -13,6 +13,7 @@ pub mod queue;
 pub mod schedule;
 pub mod secret;
 pub mod stream;
+pub mod subscription;
 pub mod table;
 pub mod topic;
 pub mod unit;

@@ -17,7 +17,8 @@ use crate::stream::Log;
 use crate::table::Table;
 use ifc_manifest::format::Value;
 use ifc_manifest::kind::config::ConfigSpec;
-use ifc_manifest::kind::edge::{ConsumerSpec, Edge as EdgeSort, EdgeSpec};
+use ifc_manifest::kind::edge::{ConsumerSpec, Edge as EdgeSort, EdgeSpec, Selection};
+use ifc_manifest::kind::subscription::QueueSubscription;
 use ifc_manifest::kind::table::ChangeStream;
 use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::{Address, HandlerDescriptor, Kind, Trigger};
@@ -472,6 +473,34 @@ fn sources(application: &Application, prepared: &Prepared) -> Result<Sources, Op
             return Err(undeclared_source(application, &unit, kind, resource));
         };
         subscriptions.push(Subscription { spec, queue });
+    }
+    for resource in application.of_kind(Kind::Queue) {
+        let name = application.name_of(&resource.address);
+        let declared = QueueSubscription::decode(&resource.config).map_err(|error| {
+            let finding = format!("the declaration of queue `{name}` cannot be read: {error}");
+            OpenError::Declaration { finding }
+        })?;
+        let Some(queue) = position(prepared, Sort::Queue, &resource.address) else {
+            continue;
+        };
+        for QueueSubscription { topic, filter } in declared {
+            let mut topics = found.get_mut(&Kind::Topic).into_iter().flatten();
+            let Some((_, subscriptions)) = topics.find(|(address, _)| **address == topic) else {
+                let finding = format!(
+                    "queue `{name}` subscribes to `{}`, which is not a topic of this application",
+                    application.name_of(&topic)
+                );
+                return Err(OpenError::Declaration { finding });
+            };
+            let spec = EdgeSpec {
+                edge: EdgeSort::Subscriber,
+                consumer: ConsumerSpec::DEFAULT,
+                // The queue says it.
+                retry: None,
+                selection: filter.map_or(Selection::Everything, Selection::Attributes),
+            };
+            subscriptions.push(Subscription { spec, queue });
+        }
     }
     let by_kind = found
         .into_iter()

@@ -129,6 +129,10 @@ pub(crate) static GROUPED: Queue<Job> = Queue::new("grouped").fifo();
 #[resource]
 pub(crate) static NEWS: Topic<Job> = Topic::new("news");
 
+/// Takes what is published to `NEWS`, which is no use of it by anybody.
+#[resource]
+pub(crate) static CLIPPINGS: Queue<Job> = Queue::new("clippings").subscribed_to(&NEWS);
+
 /// The same message type as `NEWS`.
 #[resource]
 pub(crate) static ALERTS: Topic<Job> = Topic::new("alerts").fifo();

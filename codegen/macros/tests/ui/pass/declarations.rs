@@ -42,6 +42,15 @@ pub(crate) static FULFILMENT: Queue<Order> = Queue::new("fulfilment")
 #[resource]
 static STEPS: Queue<u64> = Queue::new(concat!("steps", "-", "fifo")).fifo();
 
+#[resource]
+static SCORES: Topic<u64> = Topic::new("scores").fifo();
+
+#[resource]
+static SCORED: Queue<u64> = Queue::new("scored")
+    .fifo()
+    .subscribed_to(&SCORES)
+    .filter(attribute("game").any_of(&["chess"]));
+
 #[derive(Serialize, Deserialize, BusEvent)]
 #[event(type = "order.placed", source = "https://shop.example")]
 #[serde(rename_all = "camelCase")]

@@ -137,6 +137,7 @@ const BROKEN: &[(Defect, &str)] = &[
     (Defect::LosesLastOfBatch, "queue-batch-result"),
     (Defect::PublishesWithoutAttributes, "topic-filters"),
     (Defect::MakesTopicIds, "topic-ids"),
+    (Defect::PublishesWithoutAttributes, "topic-to-queue"),
     (Defect::IgnoresTopicGroup, "topic-fifo-blocking"),
     (Defect::LosesLastPublished, "topic-batch-result"),
     (Defect::MixesBuckets, "bucket-apart"),

@@ -231,6 +231,13 @@ async fn subscribes(_: Job) -> Result<()> {
     Ok(())
 }
 
+//= archive.put
+#[consumer(CLIPPINGS)]
+async fn consumes_what_a_topic_has(clipping: Job) -> Result<()> {
+    ARCHIVE.put(&order(clipping.number)).await?;
+    Ok(())
+}
+
 //= alerts.publish, jobs.send
 #[subscriber(NEWS, filter = attribute("kind").any_of(&["corpus"]))]
 async fn subscribes_to_some(news: Event<Job>) -> Result<()> {
