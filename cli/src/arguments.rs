@@ -114,6 +114,8 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Delete everything of a stage but what is retained or protected
     Destroy(Destroy),
+    /// Run what is deployed to a stage of the local provider
+    Serve(Serve),
     /// Show what a stage consists of, and how its parts stand at the provider
     Status(Status),
     /// Show what somebody else changed in a stage, and what the next apply would do about it
@@ -320,6 +322,16 @@ pub(crate) struct Destroy {
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
+}
+
+/// Run what is deployed.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    /// Port to serve on, on the loopback interface only [default: the application's, 3000]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
 }
 
 /// Show a stage.

@@ -12,6 +12,7 @@ mod exit;
 mod failure;
 mod progress;
 mod render;
+mod settings;
 mod shim;
 mod stage;
 mod terminal;

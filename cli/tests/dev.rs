@@ -5,92 +5,8 @@ mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use support::running::Running;
 use support::{NewProject, run, run_with};
-
-/// Nothing that a test waits for takes this long, except when it never comes.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-/// A running `ifc dev`, ended with the test.
-struct Dev {
-    child: Child,
-    lines: Receiver<String>,
-    seen: String,
-}
-
-impl Dev {
-    fn start(project: &NewProject) -> Dev {
-        let mut child = project
-            .ifc(&["dev", "--port", "0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (sender, lines) = channel();
-        let sources: [Box<dyn Read + Send>; 2] = [
-            Box::new(child.stdout.take().unwrap()),
-            Box::new(child.stderr.take().unwrap()),
-        ];
-        for source in sources {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(source).lines() {
-                    if sender.send(line.unwrap()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        Dev {
-            child,
-            lines,
-            seen: String::new(),
-        }
-    }
-
-    /// Waits for a line with this text.
-    fn wait_for(&mut self, text: &str) -> String {
-        loop {
-            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                panic!("`{text}` did not come:\n{}", self.seen);
-            };
-            self.seen.push_str(&line);
-            self.seen.push('\n');
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
-    /// Waits until the application serves; returns its address.
-    fn wait_until_it_runs(&mut self) -> String {
-        let line = self.wait_for(" runs at http://localhost:");
-        let (_, address) = line.split_once("runs at ").unwrap();
-        address.split_whitespace().next().unwrap().to_owned()
-    }
-
-    /// Ctrl-C.
-    fn interrupt(mut self) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        kill_process(pid, Signal::INT).unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // Asked, not killed: it ends the application too.
-        if let Some(pid) = self.child.id().try_into().ok().and_then(Pid::from_raw)
-            && matches!(self.child.try_wait(), Ok(None))
-        {
-            let _ = kill_process(pid, Signal::TERM);
-            let _ = self.child.wait();
-        }
-    }
-}
 
 fn get(url: &str) -> (u16, String) {
     let agent = ureq::Agent::config_builder()
@@ -105,7 +21,7 @@ fn get(url: &str) -> (u16, String) {
 #[test]
 fn it_rebuilds_on_save_and_loses_nothing() {
     let project = NewProject::make("dev-api", "api");
-    let mut dev = Dev::start(&project);
+    let mut dev = Running::start(&mut project.ifc(&["dev", "--port", "0"]));
     let address = dev.wait_until_it_runs();
     let note = r#"{"author":"ada","text":"buy milk"}"#;
     ureq::put(format!("{address}/notes/n-1"))
@@ -164,7 +80,7 @@ fn a_running_application_is_operated() {
     assert_eq!(text, "limit  3  default\n");
     run(&mut project.ifc(&["config", "set", "limit", "5"])).success();
 
-    let mut dev = Dev::start(&project);
+    let mut dev = Running::start(&mut project.ifc(&["dev", "--port", "0"]));
     dev.wait_until_it_runs();
 
     let status = run(&mut project.ifc(&["local", "status", "--json"])).success();
@@ -247,7 +163,7 @@ fn a_running_application_is_operated() {
 #[test]
 fn a_killed_application_leaves_a_stale_address() {
     let project = NewProject::make("dev-killed", "worker");
-    let mut dev = Dev::start(&project);
+    let mut dev = Running::start(&mut project.ifc(&["dev", "--port", "0"]));
     dev.wait_until_it_runs();
     let control = project.read(".ifc/local/control.json");
     let control: Value = serde_json::from_str(&control).unwrap();

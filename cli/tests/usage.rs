@@ -13,7 +13,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_everything() {
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 26] = [
         &[],
         &["new"],
         &["dev"],
@@ -24,6 +24,7 @@ fn help_of_everything() {
         &["destroy"],
         &["status"],
         &["drift"],
+        &["serve"],
         &["state", "show"],
         &["state", "mv"],
         &["state", "rm"],

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod child;
 mod completions;
 mod config;
 mod destroy;
@@ -15,6 +16,7 @@ mod new;
 mod plan;
 mod queue;
 mod secret;
+mod serve;
 mod state;
 mod status;
 mod stream;
@@ -39,6 +41,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Plan(plan) => plan::run(&global, &plan),
         Command::Apply(apply) => apply::run(&global, &apply),
         Command::Destroy(destroy) => destroy::run(&global, &destroy),
+        Command::Serve(serve) => serve::run(&global, &serve),
         Command::Status(status) => status::run(&global, &status),
         Command::Drift(drift) => drift::run(&global, &drift),
         Command::State(state) => state::run(&global, &state),

@@ -4,8 +4,8 @@ use super::{Backend, Granted, Permission};
 use crate::application;
 use crate::failure::{Context as _, Failure};
 use ifc_analyzer::Project;
-use ifc_engine::{ApplicationName, Blueprint, Provider, StageName, Value};
-use ifc_graph::Graph;
+use ifc_engine::{ApplicationName, Blueprint, Part, Provider, StageName, Value};
+use ifc_graph::{Graph, ResourceId};
 use ifc_local_deploy::Artifact;
 use ifc_state::Location;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,8 @@ pub(crate) const BACKEND: Backend = Backend {
     state,
     lower,
     open,
+    tells_program: false,
+    holds,
     grants,
     permissions: PERMISSIONS,
 };
@@ -47,7 +49,7 @@ fn open(
 }
 
 /// The stage as the provider knows it.
-fn stage(
+pub(super) fn stage(
     project: &Project,
     stage: &StageName,
     program: Option<PathBuf>,
@@ -56,11 +58,23 @@ fn stage(
     ifc_local_deploy::Stage::new(stages.join(stage.as_str()), program)
 }
 
+/// A part of a resource is called after it, and is of its kind's type.
+fn holds(part: &Part, resource: &ResourceId) -> bool {
+    part.part_type.as_str() == resource.kind.as_str()
+        && name_of(part.address.resource()) == resource.name
+}
+
+/// The name behind an address: names of libraries' things have a slash, which addresses cannot.
+fn name_of(address: &str) -> String {
+    address.replace(':', "/")
+}
+
 /// What a unit with these properties may do.
-pub(crate) fn grants(unit: &str, properties: &BTreeMap<String, Value>) -> Option<Granted> {
+pub(crate) fn grants(owner: &str, properties: &BTreeMap<String, Value>) -> Option<Granted> {
+    let unit = name_of(owner);
     let map = match properties.get(PERMISSIONS)? {
         Value::Map(map) => map,
-        _ => return Some(Granted::Everything(unit.to_owned())),
+        _ => return Some(Granted::Everything(unit)),
     };
     let mut permissions = BTreeSet::new();
     for (resource, verbs) in map {
@@ -69,7 +83,7 @@ pub(crate) fn grants(unit: &str, properties: &BTreeMap<String, Value>) -> Option
         for verb in verbs {
             if let Value::Text(verb) = verb {
                 permissions.insert(Permission {
-                    unit: unit.to_owned(),
+                    unit: unit.clone(),
                     kind: kind.to_owned(),
                     resource: name.to_owned(),
                     verb: verb.clone(),

@@ -19,13 +19,14 @@ use crate::application;
 use crate::arguments::{Global, StageChoice};
 use crate::failure::{Context as _, Failure};
 use crate::render::diagnostic;
+use crate::settings::{Settings, StageSettings};
 use clock::SystemClock;
 use ifc_analyzer::{Analysis, Project};
 use ifc_engine::{
-    ApplicationName, ApplyEvent, ApplyOptions, Blueprint, EngineError, Patience, Provider, Session,
-    Setup, StageName, StateStore, StopSignal, Value,
+    ApplicationName, ApplyEvent, ApplyOptions, Blueprint, EngineError, Part, Patience, Provider,
+    Session, Setup, StageName, StateStore, StopSignal, Value,
 };
-use ifc_graph::Graph;
+use ifc_graph::{Graph, ResourceId};
 use ifc_state::{Credentials, Location};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,11 @@ pub(crate) struct Backend {
     lower: fn(&Graph, &Path, &ApplicationName, &StageName) -> Result<Blueprint, Failure>,
     /// The provider of one stage. The program is needed when one is to be deployed.
     open: Open,
+    /// Whether the deployed program runs with what the stage says of units and configuration
+    /// values, rather than with what its code says.
+    tells_program: bool,
+    /// Whether a part is that of a resource which holds its data.
+    holds: fn(&Part, &ResourceId) -> bool,
     /// What a part may do.
     grants: Grants,
     /// The property that says so. It is shown as permissions, not as a property.
@@ -75,6 +81,7 @@ pub(crate) struct Stage {
     pub(crate) application: ApplicationName,
     pub(crate) name: StageName,
     pub(crate) backend: &'static Backend,
+    settings: StageSettings,
     /// Where its state is.
     pub(crate) location: Location,
     runtime: tokio::runtime::Runtime,
@@ -115,8 +122,12 @@ impl Stage {
             .package
             .parse()
             .map_err(|error| Failure::usage(format!("{error}")).help("rename the package"))?;
+        let settings = Settings::of(&project)?.stage(name.as_str());
+        let provider = provider.or(settings.provider.as_deref());
         let backend = backend(provider.unwrap_or(local::BACKEND.name))?;
-        let location = (backend.state)(&project)
+        let place = settings.state.clone();
+        let location = place
+            .unwrap_or_else(|| (backend.state)(&project))
             .within(application.as_str())
             .and_then(|location| location.within(name.as_str()))
             .context(|| format!("there is no place for the state of stage `{name}`"))?;
@@ -129,6 +140,7 @@ impl Stage {
             application,
             name,
             backend,
+            settings,
             location,
             runtime,
         })
@@ -167,6 +179,17 @@ impl Stage {
         }
     }
 
+    /// The directory of a stage of the local provider.
+    pub(crate) fn directory(&self) -> Result<ifc_local_deploy::Stage, Failure> {
+        match self.backend.name == local::BACKEND.name {
+            true => Ok(local::stage(&self.project, &self.name, None)),
+            false => Err(Failure::usage(format!(
+                "stage `{}` is at provider {}, which runs it by itself",
+                self.name, self.backend.name
+            ))),
+        }
+    }
+
     /// The provider, ready to deploy this program if there is one.
     pub(crate) fn provider(&self, program: Option<PathBuf>) -> Result<Box<dyn Provider>, Failure> {
         (self.backend.open)(&self.project, &self.name, program)
@@ -175,14 +198,23 @@ impl Stage {
     /// Builds the application and lowers it. What is wrong with it is shown.
     pub(crate) fn wanted(&self) -> Result<Wanted, Failure> {
         let built = self.project.build()?;
-        let analysis = ifc_analyzer::analyze(&built)?;
+        let mut analysis = ifc_analyzer::analyze(&built)?;
+        let settings = &self.settings;
+        let findings = settings.apply(&mut analysis.graph, self.backend.name);
+        analysis.diagnostics.extend(findings);
+        if !self.backend.tells_program {
+            analysis.diagnostics.extend(settings.without_effect());
+        }
         diagnostic::show(&analysis.diagnostics, &self.project.workspace_root);
         if !analysis.is_valid() {
             return Err(Failure::silent());
         }
-        let executable = built.executable;
+        let (graph, executable) = (&analysis.graph, built.executable);
         let lower = self.backend.lower;
-        let blueprint = lower(&analysis.graph, &executable, &self.application, &self.name)?;
+        let blueprint = lower(graph, &executable, &self.application, &self.name)?;
+        let protected = settings.protect(graph, &blueprint, self.backend.holds);
+        let blueprint =
+            protected.expect("only lifecycles differ from a blueprint that was checked");
         Ok(Wanted {
             blueprint,
             analysis,

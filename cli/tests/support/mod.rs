@@ -1,6 +1,8 @@
 //! Running the command as a user does, in directories of its own.
 #![allow(dead_code)]
 
+pub(crate) mod running;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

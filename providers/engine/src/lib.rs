@@ -132,5 +132,8 @@ pub use store::{
 };
 pub use wire::{WireError, WireFault};
 
+/// The published JSON schema of [`Plan::to_json`].
+pub const PLAN_SCHEMA: &str = include_str!("../schema/plan.schema.json");
+
 /// A boxed future that borrows what it was made from.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

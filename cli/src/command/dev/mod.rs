@@ -4,19 +4,16 @@
 //! The old process keeps running while a build runs, and when it fails. Messages survive a restart
 //! because the application keeps them on the disk.
 
-mod child;
 mod watch;
 
+use super::child::{Application, forward_signals};
 use crate::application::{self, DATA_DIRECTORY_VARIABLE};
 use crate::arguments::{Dev, Global};
 use crate::exit::Exit;
-use crate::failure::{Context as _, Failure};
+use crate::failure::Failure;
 use crate::render::{diagnostic, log::LogStyle};
 use crate::terminal;
-use child::Application;
 use ifc_analyzer::{Project, Selection};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +39,8 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(crate) fn run(global: &Global, arguments: &Dev) -> Result<Exit, Failure> {
     let project = application::find(global)?;
     let (sender, happenings) = mpsc::channel();
-    forward_signals(sender.clone())?;
+    let stop = sender.clone();
+    forward_signals(move || stop.send(Happening::Stop).is_ok())?;
     let mut session = Session {
         _watch: watch(&project, sender.clone())?,
         project,
@@ -54,19 +52,6 @@ pub(crate) fn run(global: &Global, arguments: &Dev) -> Result<Exit, Failure> {
     session.rebuild();
     session.run(&happenings);
     Ok(Exit::Success)
-}
-
-fn forward_signals(sender: Sender<Happening>) -> Result<(), Failure> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM, SIGHUP]).context(|| "cannot wait for Ctrl-C".to_owned())?;
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            if sender.send(Happening::Stop).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
 }
 
 fn watch(project: &Project, sender: Sender<Happening>) -> Result<Watch, Failure> {

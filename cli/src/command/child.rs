@@ -1,9 +1,12 @@
-//! The running application: starting, showing what it prints, stopping.
+//! A running application: starting, showing what it prints, stopping. `ifc dev` and `ifc serve`
+//! decide when.
 
 use crate::failure::{Context as _, Failure};
 use crate::render::log::{ErrorLines, LogStyle};
 use crate::terminal;
 use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -95,6 +98,20 @@ impl Drop for Application {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Calls `stop` whenever the user wants to stop, until it says that nobody listens.
+pub(super) fn forward_signals(stop: impl Fn() -> bool + Send + 'static) -> Result<(), Failure> {
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM, SIGHUP]).context(|| "cannot wait for Ctrl-C".to_owned())?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if !stop() {
+                return;
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Calls `show` with each line. Bytes that are not UTF-8 are replaced, not lost with their line.
