@@ -183,7 +183,7 @@ async fn write_receipt(event: OrderEvent) -> Result<()> {
         event.total_cents % 100
     );
     RECEIPTS
-        .put(&receipt_key(&event.order), text)
+        .put(receipt_key(&event.order), text)
         .content_type("text/plain")
         .await?;
     Ok(())
