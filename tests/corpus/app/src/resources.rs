@@ -82,6 +82,18 @@ pub(crate) static VISITS: Table<Visit> = Table::new("visits");
 pub(crate) static FOLLOWED: Table<Order> = Table::new("followed").stream();
 
 #[resource]
+pub(crate) static POSTED: Table<Order> = Table::new("posted").stream();
+
+#[resource]
+pub(crate) static HANDLED: Table<ifc::Handled> = Table::new("handled");
+
+#[resource]
+pub(crate) static CIRCUITS: Table<ifc::Circuit> = Table::new("circuits");
+
+#[resource]
+pub(crate) static ONCE_ONLY: Queue<Job> = Queue::new("once-only");
+
+#[resource]
 pub(crate) static FILES: Bucket = Bucket::new("files");
 
 #[resource]

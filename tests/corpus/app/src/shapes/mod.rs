@@ -9,6 +9,7 @@ mod helpers;
 mod implicit;
 mod nothing;
 mod passing;
+mod patterns;
 mod pointers;
 mod state;
 mod tasks;
