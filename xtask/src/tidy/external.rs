@@ -28,6 +28,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["serde", "serde_json", "tokio", "tower", "tracing"],
     ),
     (
+        "providers/aws/runtime",
+        &[
+            "aws-credential-types",
+            "aws-sigv4",
+            "axum",
+            "fastrand",
+            "hyper-rustls",
+            "hyper-util",
+            "rustls",
+            "serde",
+            "serde_json",
+            "tokio",
+        ],
+    ),
+    (
         "providers/local/runtime",
         &[
             "axum",

@@ -1,0 +1,72 @@
+//! The provider: an application, its wiring, and the way to the services.
+
+use crate::PROVIDER;
+use crate::connection::Network;
+use crate::credentials::Source;
+use crate::endpoint::Endpoints;
+use crate::secret::Held;
+use crate::transport::Transport;
+use crate::wiring::{WIRING_VARIABLE, Wiring};
+use ifc_manifest::Verb;
+use ifc_runtime::{Application, BoxFuture, Clock, Error, ErrorKind, Target};
+use std::sync::Arc;
+
+/// The data half of AWS.
+pub struct Aws {
+    pub(crate) application: Arc<Application>,
+    pub(crate) wiring: Wiring,
+    pub(crate) transport: Transport,
+    pub(crate) secrets: Held,
+}
+
+impl Aws {
+    /// The provider of a unit, set up by the variables of its environment:
+    ///
+    /// - `IFC_WIRING`: where its resources are, see [`Wiring`];
+    /// - `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, or the variables of a
+    ///   container's credentials: who it is;
+    /// - `AWS_ENDPOINT_URL`: an emulator of all services, with TLS unless it is on this machine.
+    ///
+    /// # Errors
+    /// `NotReady`, naming the variable that is missing or cannot be used.
+    pub fn from_environment(
+        application: Arc<Application>,
+        clock: Arc<dyn Clock>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Aws, Error> {
+        let not_ready = |message: String| Error::new(ErrorKind::NotReady, message);
+        let wiring = variable(WIRING_VARIABLE).ok_or_else(|| {
+            not_ready(format!(
+                "{WIRING_VARIABLE} is not set: this program is a unit that `ifc apply` deploys to \
+                 aws; to run it here, build it with the feature `local` of `ifc`"
+            ))
+        })?;
+        let wiring = Wiring::parse(&wiring).map_err(|error| not_ready(error.to_string()))?;
+        let endpoint = variable("AWS_ENDPOINT_URL").filter(|url| !url.is_empty());
+        let endpoints = Endpoints::new(&wiring.region, endpoint.as_deref());
+        let transport = Transport {
+            exchange: Box::new(Network::new().map_err(not_ready)?),
+            source: Source::from_environment(variable).map_err(not_ready)?,
+            endpoints: endpoints.map_err(not_ready)?,
+            clock,
+        };
+        Ok(Aws {
+            application,
+            wiring,
+            transport,
+            secrets: Held::default(),
+        })
+    }
+}
+
+/// Runs an operation and names it in its error.
+pub(crate) fn named<'a, T>(
+    target: Target<'a>,
+    verb: Verb,
+    operation: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, Error>> {
+    Box::pin(async move {
+        let result = operation.await;
+        result.map_err(|error| error.on(target, verb).from_provider(PROVIDER))
+    })
+}

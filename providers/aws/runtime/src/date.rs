@@ -1,0 +1,67 @@
+//! Points in time as AWS writes them in texts: `2026-01-15T12:00:00Z`, always in UTC.
+
+use std::time::{Duration, SystemTime};
+
+/// Reads a date of ISO 8601 in UTC, from 1970 on; fractions of a second are dropped.
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let [year, month, day] = numbers(date, '-')?;
+    let time = time.split_once('.').map_or(time, |(seconds, _)| seconds);
+    let [hour, minute, second] = numbers(time, ':')?;
+    let valid = year >= 1970
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    if !valid {
+        return None;
+    }
+    let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+fn numbers(text: &str, separator: char) -> Option<[u64; 3]> {
+    let mut parts = text.split(separator);
+    let mut number = || {
+        let part = parts.next()?;
+        part.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| part.parse().ok())?
+    };
+    let numbers = [number()?, number()?, number()?];
+    parts.next().is_none().then_some(numbers)
+}
+
+/// Days from 1970-01-01. Years begin with March here, so that a leap day is a year's last.
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_seconds_since_1970() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T00:00:00Z", Some(951_782_400)),
+            ("2026-01-15T12:00:00Z", Some(1_768_478_400)),
+            ("2026-01-15T12:00:00.123Z", Some(1_768_478_400)),
+            ("2026-01-15T12:00:00", None),
+            ("2026-13-15T12:00:00Z", None),
+            ("2026-01-15", None),
+            ("2026-01-+5T12:00:00Z", None),
+            ("1969-12-31T23:59:59Z", None),
+        ] {
+            let seconds = parse(text).map(|time| {
+                let since = time.duration_since(SystemTime::UNIX_EPOCH);
+                since.expect("it is later").as_secs()
+            });
+            assert_eq!(seconds, expected, "{text}");
+        }
+    }
+}

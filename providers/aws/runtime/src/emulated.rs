@@ -1,0 +1,319 @@
+//! The services for real, as far as an emulator is: what is sent is what arrives.
+
+use crate::aws::Aws;
+use crate::envelope;
+use crate::queue::SQS;
+use crate::transport::{Repeat, Service};
+use crate::wiring::{ConfigWiring, QueueWiring, SecretWiring, WIRING_VARIABLE, Wiring};
+use ifc_emulators::{Emulator, Skipped, ministack};
+use ifc_manifest::format::Value as Config;
+use ifc_manifest::kind::config::ConfigKnobs;
+use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan};
+use ifc_runtime::config::ConfigOperations as _;
+use ifc_runtime::queue::{OutgoingMessage, QueueOperations as _};
+use ifc_runtime::secret::SecretOperations as _;
+use ifc_runtime::{Application, ErrorKind, SystemClock, Target, TraceContext};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// One for all tests; it ends with their process.
+static MINISTACK: LazyLock<Result<Emulator, Skipped>> = LazyLock::new(ministack);
+
+/// Where the emulator is. `None` when it cannot be had: then `what` is reported as skipped.
+fn endpoint(what: &str) -> Option<String> {
+    match &*MINISTACK {
+        Ok(emulator) => Some(emulator.endpoint()),
+        Err(skipped) => {
+            skipped.report(what);
+            None
+        }
+    }
+}
+
+/// The provider of an application with these resources.
+fn aws(endpoint: &str, resources: Vec<ResourceDescriptor>, wiring: &Wiring) -> Aws {
+    let application = Application::new("shop", resources, Vec::new()).unwrap();
+    let variables = BTreeMap::from([
+        (WIRING_VARIABLE, wiring.to_json()),
+        ("AWS_ACCESS_KEY_ID", "123456789012".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+    ]);
+    let variable = |name: &str| variables.get(name).cloned();
+    Aws::from_environment(Arc::new(application), Arc::new(SystemClock), variable).unwrap()
+}
+
+fn wiring() -> Wiring {
+    Wiring {
+        region: "eu-west-1".to_owned(),
+        ..Wiring::default()
+    }
+}
+
+async fn call(aws: &Aws, service: &Service, operation: &str, input: Value) -> Value {
+    let call = aws
+        .transport
+        .json(service, operation, &input, Repeat::Harmless);
+    call.await.unwrap()
+}
+
+fn target(name: &str) -> Target<'_> {
+    Target {
+        package: "shop",
+        name,
+    }
+}
+
+fn message(body: &str) -> OutgoingMessage {
+    OutgoingMessage {
+        id: None,
+        body: body.as_bytes().to_vec(),
+        attributes: BTreeMap::new(),
+        group: None,
+        delay: Duration::ZERO,
+        trace: TraceContext::root(),
+    }
+}
+
+/// A provider with the queue `mail`, which is really there, and with its URL.
+async fn with_queue(endpoint: &str, name: &str, attributes: Value) -> (Aws, String) {
+    let maker = aws(endpoint, Vec::new(), &wiring());
+    let input = json!({ "QueueName": name, "Attributes": attributes });
+    let made = call(&maker, &SQS, "CreateQueue", input).await;
+    let url = made["QueueUrl"].as_str().unwrap().to_owned();
+    let mut wiring = wiring();
+    let queue = QueueWiring { url: url.clone() };
+    wiring.queues.insert("mail".to_owned(), queue);
+    (aws(endpoint, Vec::new(), &wiring), url)
+}
+
+/// What is in the queue, in the order of its arrival, until there is nothing more.
+async fn receive(aws: &Aws, url: &str) -> Vec<envelope::Enveloped> {
+    let mut arrived = Vec::new();
+    loop {
+        let input = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 600 });
+        let answer = call(aws, &SQS, "ReceiveMessage", input).await;
+        let Some(messages) = answer["Messages"]
+            .as_array()
+            .filter(|list| !list.is_empty())
+        else {
+            return arrived;
+        };
+        for message in messages {
+            arrived.push(envelope::open(message["Body"].as_str().unwrap()).unwrap());
+            let receipt = &message["ReceiptHandle"];
+            let input = json!({ "QueueUrl": url, "ReceiptHandle": receipt });
+            call(aws, &SQS, "DeleteMessage", input).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_arrive_as_they_were_sent() {
+    let Some(endpoint) = endpoint("queues on SQS") else {
+        return;
+    };
+    let (aws, url) = with_queue(&endpoint, "arrive", json!({})).await;
+    let key = |number: usize| format!("key-{number}");
+    let full = OutgoingMessage {
+        id: Some("o-1".to_owned()),
+        attributes: (0..10)
+            .map(|number| (key(number), "v".repeat(700)))
+            .collect(),
+        ..message(r#"{"b": 1.0, "a": "é\u0000"}"#)
+    };
+    let mut messages: Vec<OutgoingMessage> = (1..10)
+        .map(|_| message(&format!("\"{}\"", "x".repeat(245_758))))
+        .collect();
+    messages.push(full.clone());
+    let sent = aws.send(target("mail"), messages).await.unwrap();
+    let ids: Vec<String> = sent.into_iter().map(|sent| sent.unwrap().id).collect();
+    let arrived = receive(&aws, &url).await;
+    assert_eq!(arrived.len(), 10);
+    assert!(arrived.iter().all(|arrived| ids.contains(&arrived.id)));
+    let arrived = arrived.into_iter().find(|arrived| arrived.id == "o-1");
+    let expected = envelope::Enveloped {
+        id: "o-1".to_owned(),
+        trace: Some(full.trace),
+        attributes: full.attributes,
+        body: full.body,
+    };
+    assert_eq!(arrived, Some(expected));
+}
+
+#[tokio::test]
+async fn a_fifo_queue_keeps_the_order_and_takes_equal_messages_twice() {
+    let Some(endpoint) = endpoint("fifo queues on SQS") else {
+        return;
+    };
+    let fifo = json!({ "FifoQueue": "true" });
+    let (aws, url) = with_queue(&endpoint, "order.fifo", fifo).await;
+    for bodies in [["1", "2", "3"], ["3", "3", "4"]] {
+        let messages = bodies.map(|body| OutgoingMessage {
+            group: Some("g".to_owned()),
+            ..message(body)
+        });
+        for sent in aws.send(target("mail"), messages.to_vec()).await.unwrap() {
+            sent.unwrap();
+        }
+    }
+    let arrived = receive(&aws, &url).await;
+    let bodies: Vec<String> = arrived
+        .into_iter()
+        .map(|arrived| String::from_utf8(arrived.body).unwrap())
+        .collect();
+    assert_eq!(bodies, ["1", "2", "3", "3", "3", "4"]);
+}
+
+#[tokio::test]
+async fn a_delayed_message_is_not_there_yet() {
+    let Some(endpoint) = endpoint("delayed messages on SQS") else {
+        return;
+    };
+    let (aws, url) = with_queue(&endpoint, "later", json!({})).await;
+    let delayed = OutgoingMessage {
+        delay: Duration::from_secs(900),
+        ..message("1")
+    };
+    aws.send(target("mail"), vec![delayed, message("2")])
+        .await
+        .unwrap();
+    let bodies: Vec<Vec<u8>> = receive(&aws, &url)
+        .await
+        .into_iter()
+        .map(|m| m.body)
+        .collect();
+    assert_eq!(bodies, [b"2"]);
+}
+
+#[tokio::test]
+async fn a_queue_that_is_not_there_is_an_error_that_says_so() {
+    let Some(endpoint) = endpoint("queues that are missing on SQS") else {
+        return;
+    };
+    let mut wiring = wiring();
+    let url = format!("{endpoint}/123456789012/nowhere");
+    wiring.queues.insert("mail".to_owned(), QueueWiring { url });
+    let aws = aws(&endpoint, Vec::new(), &wiring);
+    let error = aws
+        .send(target("mail"), vec![message("1")])
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotReady);
+    let text = error.to_string();
+    assert!(text.starts_with("send on `mail`: aws answered "), "{text}");
+    assert!(text.contains("(aws request "), "{text}");
+    let error = aws
+        .send(target("post"), vec![message("1")])
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotReady);
+    assert!(
+        error
+            .to_string()
+            .contains("queue `post` is not in the wiring"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_nobody_answers_at_is_named() {
+    let mut wiring = wiring();
+    let url = "http://127.0.0.1:1/123456789012/a".to_owned();
+    wiring.queues.insert("mail".to_owned(), QueueWiring { url });
+    let aws = aws("http://127.0.0.1:1", Vec::new(), &wiring);
+    let error = aws
+        .send(target("mail"), vec![message("1")])
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(
+        error.to_string().contains("no connection to `127.0.0.1:1`"),
+        "{error}"
+    );
+    assert!(error.is_retry_safe());
+}
+
+#[tokio::test]
+async fn secrets_are_read_and_kept_for_a_while() {
+    let Some(endpoint) = endpoint("secrets of Secrets Manager") else {
+        return;
+    };
+    let mut wiring = wiring();
+    for name in ["text", "missing"] {
+        let id = format!("shop-{name}");
+        wiring.secrets.insert(name.to_owned(), SecretWiring { id });
+    }
+    let aws = aws(&endpoint, Vec::new(), &wiring);
+    let service = Service {
+        name: "secretsmanager",
+        target: "secretsmanager",
+        json: "1.1",
+    };
+    let input = json!({ "Name": "shop-text", "SecretString": "hush", "ClientRequestToken": "0".repeat(32) });
+    call(&aws, &service, "CreateSecret", input).await;
+    for _ in 0..2 {
+        let value = aws.read_secret(target("text")).await.unwrap();
+        assert_eq!(value.expose(), Ok("hush"));
+        // The second time it is the value that was kept.
+        let input = json!({ "SecretId": "shop-text", "SecretString": "other", "ClientRequestToken": "1".repeat(32) });
+        call(&aws, &service, "PutSecretValue", input).await;
+    }
+    let error = aws.read_secret(target("missing")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotReady);
+    assert!(
+        error.to_string().contains("`ifc secret set missing`"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn configuration_values_are_the_stages_or_the_declared_ones() {
+    let Some(endpoint) = endpoint("configuration values of the Systems Manager") else {
+        return;
+    };
+    let declared = |name: &str, default| ResourceDescriptor {
+        address: Address::new("shop", name),
+        kind: Kind::Config,
+        path: format!("shop::{name}"),
+        config: Config::written(|encoder| {
+            ConfigKnobs {
+                default,
+                ..ConfigKnobs::DEFAULT
+            }
+            .encode(encoder);
+        }),
+        span: SourceSpan {
+            file: "src/main.rs".to_owned(),
+            line: 1,
+            column: 1,
+            length: 1,
+        },
+    };
+    let mut wiring = wiring();
+    for name in ["set", "default", "neither"] {
+        let parameter = format!("/shop/dev/{name}");
+        wiring
+            .configs
+            .insert(name.to_owned(), ConfigWiring { parameter });
+    }
+    let resources = vec![
+        declared("set", Some("1")),
+        declared("default", Some("2")),
+        declared("neither", None),
+    ];
+    let aws = aws(&endpoint, resources, &wiring);
+    let service = Service {
+        name: "ssm",
+        target: "AmazonSSM",
+        json: "1.1",
+    };
+    let input = json!({ "Name": "/shop/dev/set", "Value": "3", "Type": "String" });
+    call(&aws, &service, "PutParameter", input).await;
+    assert_eq!(aws.read_config(target("set")).await.unwrap(), "3");
+    assert_eq!(aws.read_config(target("default")).await.unwrap(), "2");
+    let error = aws.read_config(target("neither")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotReady);
+}

@@ -1,0 +1,140 @@
+//! What a message looks like on its way through SQS and SNS: the body with what belongs to it.
+//!
+//! ```json
+//! {"ifc":{"id":"…","trace":"00-…-01","attributes":{"region":"eu"}},"body":{"order":"o-1"}}
+//! ```
+//!
+//! Message attributes would be the services' own place for it, but they take ten, and the contract
+//! promises ten to the application besides id and trace. Filters of subscriptions look into the body
+//! (`FilterPolicyScope` = `MessageBody`, below `ifc` and `attributes`). The body of a message is
+//! JSON, and it arrives byte for byte.
+
+use ifc_runtime::TraceContext;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// A message that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enveloped {
+    /// The event's id.
+    pub id: String,
+    /// What caused it.
+    pub trace: Option<TraceContext>,
+    /// What its sender attached.
+    pub attributes: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Outer<'a> {
+    #[serde(borrow)]
+    ifc: Inner<'a>,
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Inner<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    trace: Cow<'a, str>,
+    attributes: Cow<'a, BTreeMap<String, String>>,
+}
+
+/// The text to send. `None` when the body is no JSON.
+pub(crate) fn seal(
+    id: &str,
+    trace: TraceContext,
+    attributes: &BTreeMap<String, String>,
+    body: &[u8],
+) -> Option<String> {
+    let outer = Outer {
+        ifc: Inner {
+            id: id.into(),
+            trace: trace.to_string().into(),
+            attributes: Cow::Borrowed(attributes),
+        },
+        body: serde_json::from_slice(body).ok()?,
+    };
+    let text = serde_json::to_string(&outer).ok()?;
+    Some(without_noncharacters(text))
+}
+
+/// SQS refuses the two characters that are in no text; JSON has another way to write them.
+fn without_noncharacters(text: String) -> String {
+    match text.contains(['\u{fffe}', '\u{ffff}']) {
+        true => text
+            .replace('\u{fffe}', "\\ufffe")
+            .replace('\u{ffff}', "\\uffff"),
+        false => text,
+    }
+}
+
+/// Reads a text that arrived. `None` when it was not sent by an application of ours.
+pub fn open(text: &str) -> Option<Enveloped> {
+    let outer: Outer<'_> = serde_json::from_str(text).ok()?;
+    Some(Enveloped {
+        id: outer.ifc.id.into_owned(),
+        trace: TraceContext::parse(&outer.ifc.trace),
+        attributes: outer.ifc.attributes.into_owned(),
+        body: outer.body.get().as_bytes().to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_arrives_byte_for_byte() {
+        let trace = TraceContext::root();
+        let attributes = BTreeMap::from([("region".to_owned(), "\"eu\"\n".to_owned())]);
+        for body in [
+            r#"{"b": 1.0, "a":12345678901234567890}"#,
+            "null",
+            r#""\u0000é""#,
+        ] {
+            let text = seal("o-1", trace, &attributes, body.as_bytes()).unwrap();
+            let expected = Enveloped {
+                id: "o-1".to_owned(),
+                trace: Some(trace),
+                attributes: attributes.clone(),
+                body: body.as_bytes().to_vec(),
+            };
+            assert_eq!(open(&text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_sqs_does_not_take_is_written_otherwise() {
+        let text = seal(
+            "i",
+            TraceContext::root(),
+            &BTreeMap::new(),
+            "\"\u{ffff}\"".as_bytes(),
+        );
+        let text = text.unwrap();
+        assert!(!text.contains('\u{ffff}'), "{text}");
+        assert_eq!(open(&text).unwrap().body, br#""\uffff""#);
+    }
+
+    #[test]
+    fn other_texts_are_not_ours() {
+        for text in [
+            "",
+            "hello",
+            "{}",
+            r#"{"body":1}"#,
+            r#"{"ifc":{"id":"x"},"body":1}"#,
+        ] {
+            assert_eq!(open(text), None, "{text}");
+        }
+        assert_eq!(
+            seal("i", TraceContext::root(), &BTreeMap::new(), b"no json"),
+            None
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! The AWS provider, data half: what application code asks of queues, secrets and the rest becomes
+//! signed calls of SQS, Secrets Manager and their sisters.
+//!
+//! Thin typed clients on `aws-sigv4` and `hyper`, because every user's function compiles, ships and
+//! starts them. Nothing here deploys anything or knows another provider.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![expect(dead_code, reason = "tables and buckets will use what is left")]
+
+mod aws;
+pub mod envelope;
+pub mod wiring;
+
+mod config;
+mod queue;
+mod secret;
+
+mod transport;
+
+mod base64;
+mod connection;
+mod credentials;
+mod date;
+mod endpoint;
+mod failure;
+
+pub use aws::Aws;
+pub use wiring::{WIRING_VARIABLE, Wiring};
+
+/// The provider's word.
+pub(crate) const PROVIDER: &str = "aws";
+
+#[cfg(test)]
+mod emulated;

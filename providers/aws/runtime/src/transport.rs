@@ -1,0 +1,410 @@
+//! A call of a service: signed, sent, and repeated where that helps and does no harm. The one place
+//! with signatures, time-outs and the policy for repeating.
+
+use crate::connection::{Exchange, collect};
+use crate::credentials::Source;
+use crate::endpoint::Endpoints;
+use crate::failure::{Class, Failure};
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode, sign,
+};
+use aws_sigv4::sign::v4::SigningParams;
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response};
+use ifc_runtime::Clock;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a call is tried.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// How long an attempt may wait for its answer to begin, where the call does not say.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// The longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The longest answer that is kept in memory: a page of DynamoDB has 1 MiB, in JSON with its types
+/// and escapes somewhat more; a batch has 16 MiB; an invocation 6 MiB.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Whether a call may be carried out twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It does no harm.
+    Harmless,
+    /// Only when it surely was not carried out.
+    OnlyIfNotDone,
+}
+
+/// How a service wants to be called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Service {
+    /// In signatures and in the endpoint's name.
+    pub(crate) name: &'static str,
+    /// Before the operation in the header that names it.
+    pub(crate) target: &'static str,
+    /// Version of its JSON protocol.
+    pub(crate) json: &'static str,
+}
+
+/// A call.
+pub(crate) struct Call {
+    pub(crate) service: &'static str,
+    pub(crate) method: Method,
+    /// Scheme and authority, where they are not the service's.
+    pub(crate) base: Option<String>,
+    /// Path and query, encoded.
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+    pub(crate) body: Bytes,
+    pub(crate) repeat: Repeat,
+    /// How long an attempt may wait for its answer to begin.
+    pub(crate) patience: Duration,
+}
+
+impl Call {
+    /// A call without headers and body.
+    pub(crate) fn new(service: &'static str, method: Method, path: String) -> Call {
+        Call {
+            service,
+            method,
+            base: None,
+            path,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            repeat: Repeat::Harmless,
+            patience: ANSWER_WITHIN,
+        }
+    }
+}
+
+/// Calls services.
+pub(crate) struct Transport {
+    pub(crate) exchange: Box<dyn Exchange>,
+    pub(crate) source: Source,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Transport {
+    /// Calls an operation of a service that speaks JSON, and returns its answer.
+    pub(crate) async fn json(
+        &self,
+        service: &Service,
+        operation: &str,
+        input: &Value,
+        repeat: Repeat,
+    ) -> Result<Value, Failure> {
+        let mut call = Call::new(service.name, Method::POST, "/".to_owned());
+        call.headers = vec![
+            (
+                CONTENT_TYPE,
+                format!("application/x-amz-json-{}", service.json),
+            ),
+            (
+                HeaderName::from_static("x-amz-target"),
+                format!("{}.{operation}", service.target),
+            ),
+        ];
+        call.body = input.to_string().into();
+        call.repeat = repeat;
+        let response = self.call(&call).await?;
+        match response.body().is_empty() {
+            true => Ok(Value::Null),
+            false => serde_json::from_slice(response.body()).map_err(|error| {
+                Failure::malformed(format!("the answer to {operation} is no JSON: {error}"))
+            }),
+        }
+    }
+
+    /// The whole answer to a call, when it is a success.
+    pub(crate) async fn call(&self, call: &Call) -> Result<Response<Bytes>, Failure> {
+        self.repeated(call, || async {
+            collect(self.attempt(call).await?, ANSWER_BYTES_MAX).await
+        })
+        .await
+    }
+
+    /// The answer to a call, when it is a success, while its body still arrives.
+    pub(crate) async fn stream(&self, call: &Call) -> Result<Response<Body>, Failure> {
+        self.repeated(call, || self.attempt(call)).await
+    }
+
+    /// Tries until it succeeds, as long as that makes sense.
+    async fn repeated<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        call: &Call,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, Failure> {
+        let mut renewed = false;
+        let mut attempts = 1;
+        loop {
+            let failure = match attempt().await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let class = failure.class();
+            if class == Class::Expired && !renewed && self.source.renew().await {
+                renewed = true;
+                continue;
+            }
+            let harmless = call.repeat == Repeat::Harmless || !failure.perhaps_done;
+            let helps = matches!(class, Class::Throttled | Class::Transient);
+            if !helps || !harmless || attempts == ATTEMPTS_MAX {
+                return Err(failure);
+            }
+            let pause = pause(class, attempts, fastrand::f64());
+            tokio::time::sleep(
+                pause
+                    .max(failure.retry_after.unwrap_or_default())
+                    .min(PAUSE_MAX),
+            )
+            .await;
+            attempts += 1;
+        }
+    }
+
+    /// One attempt. The answer is a success.
+    async fn attempt(&self, call: &Call) -> Result<Response<Body>, Failure> {
+        let now = self.clock.now();
+        let credentials = self.source.credentials(&*self.exchange, now).await?;
+        let request = self.signed(call, credentials, now)?;
+        let answer = tokio::time::timeout(call.patience, self.exchange.exchange(request));
+        let response = answer.await.unwrap_or_else(|_| {
+            let waited = call.patience.as_secs();
+            Err(Failure::lost(
+                format!("{} did not answer within {waited} s", call.service),
+                true,
+                None,
+            ))
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        let answer = collect(response, ANSWER_BYTES_MAX).await?;
+        Err(Failure::answer(status, answer.headers(), answer.body()))
+    }
+
+    fn signed(
+        &self,
+        call: &Call,
+        credentials: Credentials,
+        now: std::time::SystemTime,
+    ) -> Result<Request<Body>, Failure> {
+        let base = match &call.base {
+            Some(base) => base.clone(),
+            None => self.endpoints.of(call.service),
+        };
+        let unusable = |error: &dyn std::fmt::Display| {
+            Failure::local(
+                "InvalidRequest",
+                format!("the request cannot be made: {error}"),
+            )
+        };
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(format!("{base}{}", call.path))
+            .body(Body::from(call.body.clone()))
+            .map_err(|error| unusable(&error))?;
+        for (name, value) in &call.headers {
+            let value = HeaderValue::from_str(value).map_err(|error| unusable(&error))?;
+            request.headers_mut().insert(name.clone(), value);
+        }
+        let authority = request
+            .uri()
+            .authority()
+            .map(|host| host.as_str().to_owned());
+        let host = HeaderValue::from_str(&authority.unwrap_or_default());
+        request
+            .headers_mut()
+            .insert(HOST, host.map_err(|error| unusable(&error))?);
+        let identity = credentials.into();
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(self.endpoints.region())
+            .name(call.service)
+            .time(now)
+            .settings(settings(call.service))
+            .build()
+            .map_err(|error| unusable(&error))?
+            .into();
+        let headers = request
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let uri = request.uri().to_string();
+        let body = SignableBody::Bytes(&call.body);
+        let (instructions, _) = SignableRequest::new(call.method.as_str(), uri, headers, body)
+            .and_then(|signable| sign(signable, &parameters))
+            .map_err(|error| unusable(&error))?
+            .into_parts();
+        instructions.apply_to_request_http1x(&mut request);
+        Ok(request)
+    }
+}
+
+/// S3 signs the path as it is sent, and wants the body's hash in a header.
+fn settings(service: &str) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    if service == "s3" {
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
+    settings
+}
+
+/// How long to wait after this many attempts: somewhere up to a limit that doubles, so that callers
+/// who failed together do not come back together. `share` is from 0 to 1.
+fn pause(class: Class, attempts: u32, share: f64) -> Duration {
+    let first = match class {
+        Class::Throttled => Duration::from_millis(500),
+        _ => Duration::from_millis(50),
+    };
+    let limit = first
+        .saturating_mul(1 << (attempts - 1).min(10))
+        .min(PAUSE_MAX);
+    limit.mul_f64(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::scripted::{Scripted, answer};
+    use crate::date;
+    use ifc_runtime::BoxFuture;
+    use std::time::SystemTime;
+
+    const SERVICE: Service = Service {
+        name: "sqs",
+        target: "AmazonSQS",
+        json: "1.0",
+    };
+
+    const BUSY: &str = r#"{"__type":"ThrottlingException"}"#;
+
+    struct Then(SystemTime);
+
+    impl Clock for Then {
+        fn now(&self) -> SystemTime {
+            self.0
+        }
+    }
+
+    impl Exchange for Arc<Scripted> {
+        fn exchange(
+            &self,
+            request: Request<Body>,
+        ) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+            (**self).exchange(request)
+        }
+    }
+
+    fn transport(script: &Arc<Scripted>) -> Transport {
+        let credentials = Credentials::new("AKID", "secret", Some("session".into()), None, "test");
+        Transport {
+            exchange: Box::new(Arc::clone(script)),
+            source: Source::Fixed(credentials),
+            endpoints: Endpoints::new("eu-west-1", None).unwrap(),
+            clock: Arc::new(Then(date::parse("2026-01-15T12:00:00Z").unwrap())),
+        }
+    }
+
+    type Answers = Vec<Result<Response<Body>, Failure>>;
+
+    /// How a call ends, and how often it was sent.
+    async fn ends(answers: Answers, repeat: Repeat) -> (Result<Value, String>, usize) {
+        let script = Arc::new(Scripted::new(answers));
+        let transport = transport(&script);
+        let result = transport.json(&SERVICE, "Do", &Value::Null, repeat).await;
+        (
+            result.map_err(|failure| failure.code),
+            script.requests().len(),
+        )
+    }
+
+    fn lost(sent: bool) -> Result<Response<Body>, Failure> {
+        Err(Failure::lost("lost", sent, None))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_done_is_tried_again() {
+        use Repeat::OnlyIfNotDone;
+        let done = Ok(Value::from(1));
+        let answers = vec![lost(false), answer(400, BUSY), answer(200, "1")];
+        assert_eq!(ends(answers, OnlyIfNotDone).await, (done, 3));
+        let answers = (0..9).map(|_| answer(400, BUSY)).collect();
+        let busy = Err("ThrottlingException".to_owned());
+        assert_eq!(ends(answers, OnlyIfNotDone).await, (busy, 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_been_done_is_tried_again_only_where_that_is_harmless() {
+        for failed in [lost, |_| answer(500, "")] as [fn(bool) -> _; 2] {
+            let answers = || vec![failed(true), answer(200, "1")];
+            let (result, sent) = ends(answers(), Repeat::OnlyIfNotDone).await;
+            assert!(result.is_err());
+            assert_eq!(sent, 1);
+            assert_eq!(
+                ends(answers(), Repeat::Harmless).await,
+                (Ok(Value::from(1)), 2)
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_wrong_is_not_tried_again() {
+        let answers = vec![answer(400, r#"{"__type":"ValidationException"}"#)];
+        let wrong = Err("ValidationException".to_owned());
+        assert_eq!(ends(answers, Repeat::Harmless).await, (wrong, 1));
+    }
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let longest = |class| {
+            let pauses = (1..8).map(move |attempts| pause(class, attempts, 1.0).as_millis());
+            pauses.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            longest(Class::Transient),
+            [50, 100, 200, 400, 800, 1600, 3200]
+        );
+        assert_eq!(
+            longest(Class::Throttled),
+            [500, 1000, 2000, 4000, 5000, 5000, 5000]
+        );
+        assert_eq!(pause(Class::Throttled, 1, 0.0), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn requests_are_signed_with_time_region_service_and_session() {
+        let script = Arc::new(Scripted::new([answer(200, "{}")]));
+        let input = serde_json::json!({ "a": 1 });
+        let transport = transport(&script);
+        let answer = transport.json(&SERVICE, "Do", &input, Repeat::Harmless);
+        assert_eq!(answer.await.unwrap(), serde_json::json!({}));
+        let requests = script.requests();
+        let (request, headers) = (&requests[0], requests[0].headers());
+        assert_eq!(request.uri(), "https://sqs.eu-west-1.amazonaws.com/");
+        assert_eq!(request.body().as_ref(), br#"{"a":1}"#);
+        assert_eq!(headers["x-amz-target"], "AmazonSQS.Do");
+        assert_eq!(headers["content-type"], "application/x-amz-json-1.0");
+        assert_eq!(headers["x-amz-date"], "20260115T120000Z");
+        assert_eq!(headers["x-amz-security-token"], "session");
+        let signature = headers["authorization"].to_str().unwrap();
+        assert!(
+            signature.starts_with(
+                "AWS4-HMAC-SHA256 Credential=AKID/20260115/eu-west-1/sqs/aws4_request, \
+                 SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, \
+                 Signature="
+            ),
+            "{signature}"
+        );
+    }
+}
