@@ -22,7 +22,7 @@ use std::time::Duration;
 static MINISTACK: LazyLock<Result<Emulator, Skipped>> = LazyLock::new(ministack);
 
 /// Where the emulator is. `None` when it cannot be had: then `what` is reported as skipped.
-fn endpoint(what: &str) -> Option<String> {
+pub(crate) fn endpoint(what: &str) -> Option<String> {
     match &*MINISTACK {
         Ok(emulator) => Some(emulator.endpoint()),
         Err(skipped) => {
@@ -33,7 +33,7 @@ fn endpoint(what: &str) -> Option<String> {
 }
 
 /// The provider of an application with these resources.
-fn aws(endpoint: &str, resources: Vec<ResourceDescriptor>, wiring: &Wiring) -> Aws {
+pub(crate) fn aws(endpoint: &str, resources: Vec<ResourceDescriptor>, wiring: &Wiring) -> Aws {
     let application = Application::new("shop", resources, Vec::new()).unwrap();
     let variables = BTreeMap::from([
         (WIRING_VARIABLE, wiring.to_json()),
@@ -45,14 +45,14 @@ fn aws(endpoint: &str, resources: Vec<ResourceDescriptor>, wiring: &Wiring) -> A
     Aws::from_environment(Arc::new(application), Arc::new(SystemClock), variable).unwrap()
 }
 
-fn wiring() -> Wiring {
+pub(crate) fn wiring() -> Wiring {
     Wiring {
         region: "eu-west-1".to_owned(),
         ..Wiring::default()
     }
 }
 
-async fn call(aws: &Aws, service: &Service, operation: &str, input: Value) -> Value {
+pub(crate) async fn call(aws: &Aws, service: &Service, operation: &str, input: Value) -> Value {
     let call = aws
         .transport
         .json(service, operation, &input, Repeat::Harmless);

@@ -5,7 +5,7 @@
 //! starts them. Nothing here deploys anything or knows another provider.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
-#![expect(dead_code, reason = "tables and buckets will use what is left")]
+#![expect(dead_code, reason = "buckets will use what is left")]
 
 mod aws;
 pub mod envelope;
@@ -14,6 +14,7 @@ pub mod wiring;
 mod config;
 mod queue;
 mod secret;
+mod table;
 
 mod transport;
 
@@ -30,5 +31,7 @@ pub use wiring::{WIRING_VARIABLE, Wiring};
 /// The provider's word.
 pub(crate) const PROVIDER: &str = "aws";
 
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod emulated;

@@ -273,6 +273,11 @@ fn pause(class: Class, attempts: u32, share: f64) -> Duration {
     limit.mul_f64(share)
 }
 
+/// Waits before what a service left of a batch is sent again, for the `round`th time.
+pub(crate) async fn pause_before_rest(round: u32) {
+    tokio::time::sleep(pause(Class::Throttled, round, fastrand::f64())).await;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

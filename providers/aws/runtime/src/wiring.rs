@@ -35,6 +35,8 @@ pub struct Wiring {
     pub region: String,
     /// Queues.
     pub queues: BTreeMap<String, QueueWiring>,
+    /// Tables.
+    pub tables: BTreeMap<String, TableWiring>,
     /// Secrets.
     pub secrets: BTreeMap<String, SecretWiring>,
     /// Configuration values that the stage may set.
@@ -47,6 +49,14 @@ pub struct Wiring {
 pub struct QueueWiring {
     /// Its URL.
     pub url: String,
+}
+
+/// A table of DynamoDB.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableWiring {
+    /// Its name.
+    pub table: String,
 }
 
 /// A secret of Secrets Manager.
@@ -108,6 +118,7 @@ impl Wiring {
         let wiring = Wiring {
             region,
             queues: section(&mut fields, "queues")?,
+            tables: section(&mut fields, "tables")?,
             secrets: section(&mut fields, "secrets")?,
             configs: section(&mut fields, "configs")?,
         };
