@@ -4,10 +4,11 @@
 mod support;
 
 use ifc_engine::Fingerprint;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use support::running::Running;
 use support::{NewProject, run};
 
@@ -30,7 +31,7 @@ fn file_of(project: &NewProject, part: &str) -> PathBuf {
     project.path.join(".ifc/stages/dev/parts").join(part)
 }
 
-/// All objects that are named after `folder` in the state of the stage.
+/// All files of this name, or in the folder of this name, in the state of the stage.
 fn objects(project: &NewProject, folder: &str) -> Vec<PathBuf> {
     fn below(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(directory).into_iter().flatten() {
@@ -48,7 +49,10 @@ fn objects(project: &NewProject, folder: &str) -> Vec<PathBuf> {
         .join(".ifc/state")
         .join(application)
         .join("dev");
-    below(&stage.join(folder), &mut found);
+    match stage.join(folder) {
+        file if file.is_file() => found.push(file),
+        folder => below(&folder, &mut found),
+    }
     found.sort();
     found
 }
@@ -226,6 +230,83 @@ fn interrupted_and_at_once() {
     run(&mut ifc(&["state", "rm", "memos/table"])).success();
     let text = run(&mut ifc(&["apply", "--yes"])).success();
     assert!(text.contains("1 adopted"), "{text}");
+}
+
+#[test]
+fn who_holds_a_stage_is_told() {
+    let project = NewProject::make("stage-held", "api");
+    let ifc = |arguments: &[&str]| project.ifc(&[arguments, &["--stage", "dev"]].concat());
+    run(&mut ifc(&["apply", "--yes"])).success();
+
+    // An apply that stands still in the middle, and is not dead. One that was too fast is done
+    // again.
+    let (mut held, status) = loop {
+        let _ = fs::remove_file(file_of(&project, "program/application.program.json"));
+        let before = objects(&project, "journal");
+        let mut apply = ifc(&["apply", "--yes"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while objects(&project, "journal") == before && apply.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        let apply = Ended(apply);
+        signal(&apply.0, Signal::STOP);
+        let status = run(&mut ifc(&["status", "--json"])).success();
+        let status: Value = serde_json::from_str(&status).unwrap();
+        // Nor one that stands still in the middle of a write: nobody else could write then.
+        let writing = File::open(objects(&project, "~lock").pop().unwrap()).unwrap();
+        if status["holder"]["process"] == apply.0.id() && writing.try_lock().is_ok() {
+            break (apply, status);
+        }
+    };
+    assert_eq!(status["holder"]["command"], "ifc apply");
+
+    // Another one waits, says for whom, and can be stopped.
+    fs::remove_file(file_of(&project, "routes/api.routes.json")).unwrap();
+    let mut waiting = Running::start(&mut ifc(&["apply", "--yes"]));
+    waiting.wait_for(&format!("process {}, which runs `ifc apply`", held.0.id()));
+    waiting.signal(Signal::INT);
+    waiting.wait_for("stopped before anything was done");
+    assert_eq!(waiting.ended(), Some(1));
+
+    // A lock that may be in use is broken only when the user says so.
+    let unlock = run(&mut ifc(&["unlock"]));
+    if status["holder"]["runs"].is_boolean() {
+        assert_eq!(status["holder"]["runs"], true);
+        assert!(
+            unlock.output.contains("that process runs"),
+            "{}",
+            unlock.output
+        );
+    }
+    assert!(unlock.failure(2).contains("may still run"));
+    let unlocked = run(&mut ifc(&["unlock", "--yes"]));
+    assert!(unlocked.errors.contains("Unlocked"), "{}", unlocked.errors);
+    run(&mut ifc(&["apply", "--yes"])).success();
+
+    // The one that stood still finds out, and changes nothing more.
+    signal(&held.0, Signal::CONT);
+    held.0.wait().unwrap();
+    let plan = run(&mut ifc(&["plan", "--detailed-exit-code"]));
+    assert_eq!(plan.code, 0, "{}\n{}", plan.output, plan.errors);
+}
+
+/// A process that is ended with the test, even one that stands still.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    // It may have ended, and is not waited for yet.
+    kill_process(pid, signal).unwrap();
 }
 
 #[test]

@@ -71,10 +71,15 @@ impl Running {
         self.child.wait().unwrap().code()
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
     /// Ctrl-C.
     pub(crate) fn interrupt(mut self) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        kill_process(pid, Signal::INT).unwrap();
+        self.signal(Signal::INT);
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 }
