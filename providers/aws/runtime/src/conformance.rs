@@ -18,7 +18,6 @@ use ifc_runtime::bucket::{
 use ifc_runtime::event_bus::{EventBusOperations, OutgoingEvent};
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::stream::{StreamOperations, StreamRecord};
-use ifc_runtime::topic::{TopicMessage, TopicOperations};
 use ifc_runtime::{
     Application, BoxFuture, Clock, Error, ErrorKind, Provider, Target, TraceContext,
 };
@@ -36,10 +35,6 @@ macro_rules! unused {
             Box::pin(std::future::ready(Err(Error::new(ErrorKind::Unsupported, message))))
         }
     )*};
-}
-
-impl TopicOperations for Aws {
-    unused! { publish(Vec<TopicMessage>) -> Vec<Result<String, Error>>; }
 }
 
 impl EventBusOperations for Aws {

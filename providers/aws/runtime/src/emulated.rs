@@ -4,7 +4,9 @@ use crate::aws::Aws;
 use crate::envelope;
 use crate::queue::SQS;
 use crate::transport::{Repeat, Service};
-use crate::wiring::{ConfigWiring, QueueWiring, SecretWiring, WIRING_VARIABLE, Wiring};
+use crate::wiring::{
+    ConfigWiring, QueueWiring, SecretWiring, TopicWiring, WIRING_VARIABLE, Wiring,
+};
 use ifc_emulators::{Emulator, Skipped, ministack};
 use ifc_manifest::format::Value as Config;
 use ifc_manifest::kind::config::ConfigKnobs;
@@ -12,6 +14,7 @@ use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan};
 use ifc_runtime::config::ConfigOperations as _;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations as _};
 use ifc_runtime::secret::SecretOperations as _;
+use ifc_runtime::topic::{TopicMessage, TopicOperations as _};
 use ifc_runtime::{Application, ErrorKind, SystemClock, Target, TraceContext};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -141,6 +144,85 @@ async fn messages_arrive_as_they_were_sent() {
         body: full.body,
     };
     assert_eq!(arrived, Some(expected));
+}
+
+/// Calls SNS, and returns its XML.
+async fn sns(maker: &Aws, fields: Vec<(&str, String)>) -> String {
+    let version = ("Version", "2010-03-31".to_owned());
+    let fields: Vec<(String, String)> = fields
+        .into_iter()
+        .chain([version])
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    maker.call_sns(&fields).await.unwrap()
+}
+
+/// Makes a topic that goes to the queue of `url`, for the messages that pass a filter on the
+/// attributes, and a provider that knows it as `news`.
+async fn with_topic(endpoint: &str, maker: &Aws, url: &str, filter: &Value) -> Aws {
+    let name = url.rsplit('/').next().unwrap().to_owned();
+    let made = sns(
+        maker,
+        vec![("Action", "CreateTopic".to_owned()), ("Name", name.clone())],
+    )
+    .await;
+    let arn = crate::failure::element(&made, "TopicArn").unwrap();
+    let mut fields = vec![
+        ("Action", "Subscribe".to_owned()),
+        ("TopicArn", arn.clone()),
+        ("Protocol", "sqs".to_owned()),
+        (
+            "Endpoint",
+            format!("arn:aws:sqs:eu-west-1:123456789012:{name}"),
+        ),
+    ];
+    let policy = json!({ "ifc": { "attributes": filter } }).to_string();
+    let attributes = [
+        ("RawMessageDelivery", "true".to_owned()),
+        ("FilterPolicyScope", "MessageBody".to_owned()),
+        ("FilterPolicy", policy),
+    ];
+    let names: Vec<[String; 2]> = (1..=attributes.len())
+        .map(|n| ["key", "value"].map(|part| format!("Attributes.entry.{n}.{part}")))
+        .collect();
+    for ([key, entry], (attribute, value)) in names.iter().zip(attributes) {
+        fields.push((key, attribute.to_owned()));
+        fields.push((entry, value));
+    }
+    sns(maker, fields).await;
+    let mut wiring = wiring();
+    wiring.topics.insert("news".to_owned(), TopicWiring { arn });
+    aws(endpoint, Vec::new(), &wiring)
+}
+
+#[tokio::test]
+async fn published_messages_arrive_where_they_pass_the_filter() {
+    let Some(endpoint) = endpoint("topics on SNS") else {
+        return;
+    };
+    let (consumer, url) = with_queue(&endpoint, "news", json!({})).await;
+    let filter = json!({ "region": ["eu"] });
+    let aws = with_topic(&endpoint, &consumer, &url, &filter).await;
+    let message = |id: &str, region: &str| TopicMessage {
+        id: Some(id.to_owned()),
+        body: br#"{"b": 1.0, "a": "x&y=<z>"}"#.to_vec(),
+        attributes: BTreeMap::from([("region".to_owned(), region.to_owned())]),
+        group: None,
+        trace: TraceContext::root(),
+    };
+    let messages = vec![message("1", "eu"), message("2", "us"), message("3", "eu")];
+    let ids = aws.publish(target("news"), messages.clone()).await.unwrap();
+    let ids: Vec<String> = ids.into_iter().map(Result::unwrap).collect();
+    assert_eq!(ids, ["1", "2", "3"]);
+    let mut arrived = receive(&consumer, &url).await;
+    arrived.sort_by(|a, b| a.id.cmp(&b.id));
+    let ids: Vec<&str> = arrived.iter().map(|message| message.id.as_str()).collect();
+    assert_eq!(ids, ["1", "3"]);
+    assert_eq!(arrived[0].body, messages[0].body);
+    assert_eq!(arrived[0].attributes, messages[0].attributes);
+    assert_eq!(arrived[0].trace, Some(messages[0].trace));
+    let error = aws.publish(target("other"), messages).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotReady);
 }
 
 #[tokio::test]

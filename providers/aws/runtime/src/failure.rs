@@ -263,8 +263,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
-/// The text in the first `<name>…</name>`, for error answers, whose texts have no markup inside.
-fn element(text: &str, name: &str) -> Option<String> {
+/// The text in the first `<name>…</name>`, for answers so plain that no XML parser is needed: no
+/// attributes, no nesting of a name in itself. Entities stay as they are.
+pub(crate) fn element(text: &str, name: &str) -> Option<String> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (inner, _) = rest.split_once(&format!("</{name}>"))?;
     Some(inner.to_owned())

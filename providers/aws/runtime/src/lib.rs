@@ -15,6 +15,7 @@ mod config;
 mod queue;
 mod secret;
 mod table;
+mod topic;
 
 mod transport;
 

@@ -35,6 +35,8 @@ pub struct Wiring {
     pub region: String,
     /// Queues.
     pub queues: BTreeMap<String, QueueWiring>,
+    /// Topics.
+    pub topics: BTreeMap<String, TopicWiring>,
     /// Tables.
     pub tables: BTreeMap<String, TableWiring>,
     /// Secrets.
@@ -49,6 +51,14 @@ pub struct Wiring {
 pub struct QueueWiring {
     /// Its URL.
     pub url: String,
+}
+
+/// A topic of SNS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicWiring {
+    /// Its ARN.
+    pub arn: String,
 }
 
 /// A table of DynamoDB.
@@ -118,6 +128,7 @@ impl Wiring {
         let wiring = Wiring {
             region,
             queues: section(&mut fields, "queues")?,
+            topics: section(&mut fields, "topics")?,
             tables: section(&mut fields, "tables")?,
             secrets: section(&mut fields, "secrets")?,
             configs: section(&mut fields, "configs")?,

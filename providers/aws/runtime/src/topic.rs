@@ -1,0 +1,183 @@
+//! Topics: messages go to SNS in as few calls as its limits allow. SNS speaks forms and XML.
+
+use crate::aws::{Aws, named};
+use crate::failure::{Failure, element};
+use crate::queue::{batch_results, batches, sealed};
+use crate::transport::Call;
+use crate::wiring;
+use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use ifc_manifest::kind::topic::PUBLISH;
+use ifc_runtime::event::random_id;
+use ifc_runtime::topic::{TopicMessage, TopicOperations};
+use ifc_runtime::{BoxFuture, Error, Target};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// A message that is ready to be published.
+struct Entry {
+    id: String,
+    text: String,
+    group: Option<String>,
+}
+
+impl TopicOperations for Aws {
+    fn publish<'a>(
+        &'a self,
+        topic: Target<'a>,
+        messages: Vec<TopicMessage>,
+    ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
+        named(topic, PUBLISH, async move {
+            let wiring = &self.wiring.topics;
+            let arn = &wiring::find(wiring, "topic", &self.application, topic)?.arn;
+            let entry = |message: TopicMessage| {
+                let id = message.id.unwrap_or_else(random_id);
+                let text = sealed(&id, message.trace, &message.attributes, &message.body)?;
+                let group = message.group;
+                Ok(Entry { id, text, group })
+            };
+            let entries: Vec<Entry> = messages
+                .into_iter()
+                .map(entry)
+                .collect::<Result<_, Error>>()?;
+            let mut results: Vec<Result<String, Error>> = Vec::with_capacity(entries.len());
+            for batch in batches(&entries, |entry| entry.text.len()) {
+                match self.publish_batch(arn, batch).await {
+                    Ok(answers) => {
+                        results.extend(batch.iter().zip(answers).map(|(entry, answer)| {
+                            let result = answer.map(|()| entry.id.clone());
+                            result.map_err(|failure| Error::from(failure).on(topic, PUBLISH))
+                        }))
+                    }
+                    // Nothing was accepted.
+                    Err(failure) if batch.len() == entries.len() => return Err(failure.into()),
+                    Err(failure) => {
+                        let cause = Error::from(failure).on(topic, PUBLISH);
+                        let again = |_| {
+                            let message = "the call for this part of the batch failed";
+                            Err(Error::new(cause.kind(), message)
+                                .on(topic, PUBLISH)
+                                .retry_safe(cause.is_retry_safe())
+                                .caused_by(cause.to_string()))
+                        };
+                        results.extend(batch.iter().map(again));
+                    }
+                }
+            }
+            Ok(results)
+        })
+    }
+}
+
+impl Aws {
+    async fn publish_batch(
+        &self,
+        arn: &str,
+        batch: &[Entry],
+    ) -> Result<Vec<Result<(), Failure>>, Failure> {
+        let mut fields = vec![
+            ("Action".to_owned(), "PublishBatch".to_owned()),
+            ("Version".to_owned(), "2010-03-31".to_owned()),
+            ("TopicArn".to_owned(), arn.to_owned()),
+        ];
+        for (place, entry) in batch.iter().enumerate() {
+            let mut field = |name: &str, value: String| {
+                let number = place + 1;
+                fields.push((
+                    format!("PublishBatchRequestEntries.member.{number}.{name}"),
+                    value,
+                ));
+            };
+            field("Id", place.to_string());
+            field("Message", entry.text.clone());
+            if let Some(group) = &entry.group {
+                field("MessageGroupId", group.clone());
+                // As for a fifo queue: new for each message, the same when the call is repeated.
+                field("MessageDeduplicationId", random_id());
+            }
+        }
+        let answer = self.call_sns(&fields).await?;
+        batch_results(batch.len(), &results_of(&answer))
+    }
+
+    /// Calls SNS with the fields of a form, and returns its XML.
+    pub(crate) async fn call_sns(&self, fields: &[(String, String)]) -> Result<String, Failure> {
+        let mut call = Call::new("sns", Method::POST, "/".to_owned());
+        call.headers = vec![(CONTENT_TYPE, "application/x-www-form-urlencoded".to_owned())];
+        call.body = form(fields).into();
+        let answer = self.transport.call(&call).await?;
+        Ok(String::from_utf8_lossy(answer.body()).into_owned())
+    }
+}
+
+/// Fields as the body of a form.
+fn form(fields: &[(String, String)]) -> String {
+    let mut text = String::new();
+    for (name, value) in fields {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        encode(name, &mut text);
+        text.push('=');
+        encode(value, &mut text);
+    }
+    text
+}
+
+fn encode(plain: &str, text: &mut String) {
+    for byte in plain.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            true => text.push(byte.into()),
+            false => {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+}
+
+/// The results in an answer to a batch, in the form in which SQS has them.
+fn results_of(answer: &str) -> Value {
+    let list = |name: &str| -> Vec<Value> {
+        let section = element(answer, name).unwrap_or_default();
+        let members = section.split("<member>").skip(1);
+        let value = |member: &str| {
+            let text = |name: &str| element(member, name).unwrap_or_default();
+            json!({
+                "Id": text("Id"),
+                "Code": text("Code"),
+                "Message": text("Message"),
+                "SenderFault": text("SenderFault") == "true",
+            })
+        };
+        members.map(value).collect()
+    };
+    json!({ "Successful": list("Successful"), "Failed": list("Failed") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_take_any_text() {
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let fields = [field("a", "x y&z=é+~"), field("b.1", "")];
+        assert_eq!(form(&fields), "a=x%20y%26z%3D%C3%A9%2B~&b.1=");
+    }
+
+    #[test]
+    fn each_message_has_its_own_result() {
+        let answer = "<PublishBatchResponse><PublishBatchResult><Failed><member><Id>1</Id>\
+                      <Code>InternalError</Code><SenderFault>false</SenderFault></member></Failed>\
+                      <Successful><member><MessageId>m</MessageId><Id>0</Id></member>\
+                      <member><Id>2</Id></member></Successful></PublishBatchResult>\
+                      </PublishBatchResponse>";
+        let results = batch_results(3, &results_of(answer)).unwrap();
+        let codes: Vec<Option<String>> = results
+            .into_iter()
+            .map(|result| result.err().map(|failure| failure.code))
+            .collect();
+        assert_eq!(codes, [None, Some("InternalError".to_owned()), None]);
+        assert!(batch_results(1, &results_of("<html>")).is_err());
+    }
+}
