@@ -2,14 +2,19 @@
 //! recorder that gives both the same answers, and what went over the wire is compared.
 
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use ifc_aws::wiring::{QueueWiring, Wiring};
+use ifc_aws::wiring::{QueueWiring, TableWiring, Wiring};
 use ifc_aws::{Aws, WIRING_VARIABLE};
+use ifc_manifest::format::Value as Config;
+use ifc_manifest::kind::table::{ItemSchema, KeySchema, Scalar, TableKnobs};
+use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan};
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations};
+use ifc_runtime::table::{Consistency, Key, KeyValue, Query, SortRange, TableOperations};
 use ifc_runtime::{Application, SystemClock, Target, TraceContext};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -132,8 +137,12 @@ fn ours(recorder: &Recorder) -> Aws {
     let queue = QueueWiring {
         url: QUEUE_URL.to_owned(),
     };
+    let table = TableWiring {
+        table: "shop-dev-lines".to_owned(),
+    };
     let wiring = Wiring {
         region: "eu-west-1".to_owned(),
+        tables: BTreeMap::from([("lines".to_owned(), table)]),
         queues: BTreeMap::from([("orders".to_owned(), queue)]),
         ..Wiring::default()
     };
@@ -144,7 +153,7 @@ fn ours(recorder: &Recorder) -> Aws {
         ("AWS_SESSION_TOKEN", KEY.2.to_owned()),
         ("AWS_ENDPOINT_URL", recorder.endpoint.clone()),
     ]);
-    let application = Application::new("shop", Vec::new(), Vec::new()).expect("it is empty");
+    let application = Application::new("shop", vec![lines()], Vec::new()).expect("it is whole");
     let variable = |name: &str| variables.get(name).cloned();
     Aws::from_environment(Arc::new(application), Arc::new(SystemClock), variable)
         .expect("nothing is missing")
@@ -270,5 +279,150 @@ async fn errors_are_read_alike() {
     assert_eq!(
         refused,
         "send on `orders`: aws answered QueueDoesNotExist: not there (aws request r-1)"
+    );
+}
+
+/// A table with a sort key, and an attribute that says when items expire.
+fn lines() -> ResourceDescriptor {
+    let schema = ItemSchema {
+        key: KeySchema {
+            name: "order",
+            scalar: Scalar::String,
+        },
+        sort: Some(KeySchema {
+            name: "line",
+            scalar: Scalar::Number,
+        }),
+        indexes: &[],
+        ttl: Some("expires_at"),
+        version: None,
+    };
+    ResourceDescriptor {
+        address: Address::new("shop", "lines"),
+        kind: Kind::Table,
+        path: "shop::LINES".to_owned(),
+        config: Config::written(|encoder| TableKnobs::DEFAULT.encode(&schema, encoder)),
+        span: SourceSpan {
+            file: "src/main.rs".to_owned(),
+            line: 1,
+            column: 1,
+            length: 1,
+        },
+    }
+}
+
+const LINES: Target<'static> = Target {
+    package: "shop",
+    name: "lines",
+};
+
+fn dynamodb(recorder: &Recorder) -> aws_sdk_dynamodb::Client {
+    let key = Credentials::new(KEY.0, KEY.1, Some(KEY.2.to_owned()), None, "test");
+    let configuration = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(aws_sdk_dynamodb::config::Region::new("eu-west-1"))
+        .endpoint_url(&recorder.endpoint)
+        .credentials_provider(key)
+        .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(configuration)
+}
+
+/// An attribute of our request, for the SDK.
+fn attribute(value: &Value) -> AttributeValue {
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    match (text("S"), text("N")) {
+        (Some(text), _) => AttributeValue::S(text),
+        (_, Some(number)) => AttributeValue::N(number),
+        _ => panic!("{value} is neither text nor number"),
+    }
+}
+
+fn attributes(map: &Value) -> HashMap<String, AttributeValue> {
+    let entries = map.as_object().expect("an object").iter();
+    entries
+        .map(|(name, value)| (name.clone(), attribute(value)))
+        .collect()
+}
+
+#[tokio::test]
+async fn get_item() {
+    let answer = r#"{"Item":{"order":{"S":"o-1"},"line":{"N":"2"},"half":{"N":"0.5"},
+                     "tags":{"L":[{"NULL":true},{"BOOL":true}]}}}"#;
+    let recorder = Recorder::start(200, answer).await;
+    let key = Key {
+        partition: KeyValue::String("o-1".to_owned()),
+        sort: Some(KeyValue::Number(2)),
+    };
+    let item = ours(&recorder).get(LINES, key, Consistency::Strong).await;
+    let ours = recorder.taken();
+    let output = dynamodb(&recorder)
+        .get_item()
+        .table_name("shop-dev-lines")
+        .set_key(Some(attributes(&ours.json()["Key"])))
+        .consistent_read(true)
+        .send()
+        .await
+        .expect("the call succeeds");
+    let theirs = recorder.taken();
+    assert_eq!(ours.line, theirs.line);
+    assert_eq!(ours.json(), theirs.json());
+    for name in ["content-type", "x-amz-target"] {
+        assert_eq!(ours.headers.get(name), theirs.headers.get(name), "{name}");
+    }
+    assert_eq!(ours.scope().0, theirs.scope().0);
+    let item = item.expect("the call succeeds").expect("there is an item");
+    let expected =
+        serde_json::json!({ "order": "o-1", "line": 2, "half": 0.5, "tags": [null, true] });
+    assert_eq!(Value::Object(item), expected);
+    let half = output.item().expect("there is an item")["half"].as_n();
+    assert_eq!(half.map(String::as_str), Ok("0.5"));
+}
+
+#[tokio::test]
+async fn query() {
+    let recorder = Recorder::start(200, r#"{"Items":[],"Count":0}"#).await;
+    let query = Query {
+        index: None,
+        partition: KeyValue::String("o-1".to_owned()),
+        sort: Some(SortRange::Between(KeyValue::Number(1), KeyValue::Number(9))),
+        descending: true,
+        limit: 7,
+        cursor: None,
+        consistency: Consistency::Strong,
+    };
+    let page = ours(&recorder)
+        .query(LINES, query)
+        .await
+        .expect("the call succeeds");
+    assert!(page.items.is_empty() && page.cursor.is_none());
+    let ours = recorder.taken();
+    let input = ours.json();
+    let text = |name: &str| input[name].as_str().map(str::to_owned);
+    let names = input["ExpressionAttributeNames"]
+        .as_object()
+        .expect("an object")
+        .iter();
+    let names =
+        names.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
+    dynamodb(&recorder)
+        .query()
+        .table_name("shop-dev-lines")
+        .set_key_condition_expression(text("KeyConditionExpression"))
+        .set_filter_expression(text("FilterExpression"))
+        .set_expression_attribute_names(Some(names.collect()))
+        .set_expression_attribute_values(Some(attributes(&input["ExpressionAttributeValues"])))
+        .scan_index_forward(false)
+        .consistent_read(true)
+        .limit(7)
+        .send()
+        .await
+        .expect("the call succeeds");
+    let theirs = recorder.taken();
+    assert_eq!(input, theirs.json());
+    assert_eq!(
+        ours.headers.get("x-amz-target"),
+        theirs.headers.get("x-amz-target")
     );
 }
