@@ -214,6 +214,31 @@ async fn data_of_another_shape_is_dead_lettered_with_the_reason(cloud: TestCloud
 }
 
 #[ifc::test]
+async fn a_rule_can_be_run_by_hand_with_a_cloud_event(cloud: TestCloud) {
+    let event = serde_json::json!({
+        "specversion": "1.0",
+        "type": "order.paid",
+        "source": "by-hand",
+        "time": "1970-01-01T00:00:02.000Z",
+        "data": { "order": "1" },
+    });
+    let reply = cloud.invoke("dated", event).await.unwrap();
+    assert_eq!(reply["outcome"], "ack", "{reply}");
+    assert_eq!(seen(&cloud), ["dated 2s by by-hand"]);
+    for (event, why) in [
+        (serde_json::json!([]), "must be a CloudEvent"),
+        (serde_json::json!({ "data": 1 }), "must have a `type`"),
+        (
+            serde_json::json!({ "type": "a", "time": "now" }),
+            "must be UTC",
+        ),
+    ] {
+        let error = cloud.invoke("dated", event).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[ifc::test]
 async fn a_bus_of_another_application_reaches_this_one_s_rules(cloud: TestCloud) {
     PARTNERS.put(&paid("9")).await.unwrap();
     cloud.settle().await;

@@ -1,12 +1,15 @@
 //! Running one unit by hand with an event from a file: `ifc invoke`.
 
 use crate::drive::run_event;
-use crate::local::{Edge, EdgeThunk, Local};
+use crate::local::{Edge, EdgeKind, EdgeThunk, Local};
 use crate::names::unknown;
+use ifc_manifest::kind::edge::Edge as EdgeSort;
 use ifc_manifest::size::SYNC_BODY;
 use ifc_runtime::axum::body::{Body, to_bytes};
 use ifc_runtime::axum::http::{Request, header};
 use ifc_runtime::event::random_id;
+use ifc_runtime::event_bus::EventContext;
+use ifc_runtime::log::parse_timestamp;
 use ifc_runtime::{Delivery, Error, ErrorKind, Invocation, Outcome, TraceContext};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +23,9 @@ impl Local {
     ///   an object with a `body`, as `{"body", "attributes", "id", "group", "attempt"}`. The reply
     ///   is `{"outcome": "ack"}`, or `"retry"` or `"dead-letter"` with a `reason`. No queue is
     ///   involved, so nothing is delivered again.
+    /// - A rule of an event bus takes a CloudEvent in its JSON form: `{"type", "data"}`, and
+    ///   optionally `source`, `subject`, `time` (UTC, to the millisecond), `id` and `attempt`. Its
+    ///   pattern is not asked.
     /// - An API takes `{"method", "path", "query", "headers", "body"}`, all optional, and replies
     ///   `{"status", "headers", "body"}`. A body that is not a text is sent as JSON.
     ///
@@ -76,7 +82,9 @@ impl Local {
     }
 
     fn delivery(&self, edge: &Edge, event: Value) -> Result<Delivery, Error> {
+        let is_rule = edge.kind == EdgeKind::Source(EdgeSort::OnEvent);
         let mut fields = match event {
+            event if is_rule => self.message_of(event)?,
             Value::Object(fields) if fields.contains_key("body") => fields,
             body => {
                 let mut fields = Map::new();
@@ -103,6 +111,32 @@ impl Local {
             group: take_text(&mut fields, "group")?,
             trace: TraceContext::root(),
         })
+    }
+
+    /// The message that carries a CloudEvent.
+    fn message_of(&self, event: Value) -> Result<Map<String, Value>, Error> {
+        let Value::Object(mut fields) = event else {
+            return Err(invalid(
+                "the event of a rule must be a CloudEvent: an object with `type` and `data`",
+            ));
+        };
+        let time = match take_text(&mut fields, "time")? {
+            None => self.now(),
+            Some(text) => parse_timestamp(&text).ok_or_else(|| {
+                invalid("`time` of the event must be UTC, like `2026-01-15T12:00:00.000Z`")
+            })?,
+        };
+        let context = EventContext {
+            event_type: take_text(&mut fields, "type")?
+                .ok_or_else(|| invalid("the event of a rule must have a `type`"))?,
+            source: take_text(&mut fields, "source")?.unwrap_or_else(|| "ifc-invoke".to_owned()),
+            subject: take_text(&mut fields, "subject")?,
+            time,
+        };
+        let data = fields.remove("data").unwrap_or_default();
+        fields.insert("attributes".to_owned(), json!(context.to_attributes()));
+        fields.insert("body".to_owned(), data);
+        Ok(fields)
     }
 
     async fn invoke_api(&self, api: &str, event: Value) -> Result<Value, Error> {

@@ -140,14 +140,10 @@ fn change(number: u64) -> Value {
 fn event(handler: &HandlerDescriptor, number: u64) -> Value {
     match (&handler.trigger, function(handler).as_str()) {
         (Trigger::Source { edge, .. }, _) if edge == "on_change" => change(number),
-        (Trigger::Source { edge, .. }, _) if edge == "on_event" => json!({
-            "body": Job { number },
-            "attributes": {
-                "ce-type": "job.done",
-                "ce-source": "corpus",
-                "ce-time": "2026-01-01T00:00:00.000Z",
-            },
-        }),
+        (Trigger::Source { edge, .. }, _) if edge == "on_event" => {
+            let event_type = ["job.begun", "job.done"][number as usize % 2];
+            json!({ "type": event_type, "data": { "number": number } })
+        }
         (Trigger::Source { edge, .. }, _) if edge.starts_with("on_") => {
             json!({ "key": format!("f-{number}"), "size": number, "version": "v" })
         }
