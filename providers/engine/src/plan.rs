@@ -322,6 +322,15 @@ impl Plan {
 }
 
 impl Change {
+    /// Whether what is there now is deleted.
+    pub(crate) fn deletes(&self) -> bool {
+        match self.action {
+            Action::Delete => true,
+            Action::Replace(order) => order != ReplaceOrder::CreateAndKeep,
+            _ => false,
+        }
+    }
+
     /// Whether the provider would be asked to change something.
     pub fn has_effect(&self) -> bool {
         match self.action {

@@ -94,3 +94,25 @@ fn what_never_was_is_no_orphan() {
         ],
     );
 }
+
+/// A part was given the name of another that still had it, and both became one thing.
+#[test]
+fn two_parts_are_two_things() {
+    for fixed in [false, true] {
+        let shape = Shape { fixed, ..PLAIN };
+        holds(
+            996,
+            &[
+                Want(4, shape),
+                Run(CALM),
+                Want(
+                    0,
+                    Shape {
+                        name: Some(4),
+                        ..shape
+                    },
+                ),
+            ],
+        );
+    }
+}

@@ -24,6 +24,7 @@ pub fn plan(
     let mut planner = Planner::new(blueprint, state, observations, options);
     planner.check_provider();
     planner.rename();
+    planner.note_holders();
     for part in blueprint.in_order() {
         planner.want(part);
     }
@@ -43,6 +44,8 @@ pub(super) struct Planner<'a> {
     pub(super) moved: BTreeMap<PartAddress, PartAddress>,
     /// Leftovers that become parts again, by the address of the part.
     pub(super) reclaimed: BTreeMap<PartAddress, Identity>,
+    /// Which part has which thing now, by the address that it will have.
+    pub(super) holders: BTreeMap<Identity, PartAddress>,
     /// The outputs that are known beforehand, by part.
     known: BTreeMap<&'a PartAddress, Known<'a>>,
     /// Parts that are deleted before their replacement is made.
@@ -90,6 +93,7 @@ impl<'a> Planner<'a> {
             options,
             moved: BTreeMap::new(),
             reclaimed: BTreeMap::new(),
+            holders: BTreeMap::new(),
             known: BTreeMap::new(),
             delete_first: BTreeSet::new(),
             changes: Vec::new(),
@@ -124,6 +128,17 @@ impl<'a> Planner<'a> {
             findings,
             orphans: self.orphans,
         }
+    }
+
+    fn note_holders(&mut self) {
+        let moved: BTreeMap<&PartAddress, &PartAddress> =
+            self.moved.iter().map(|(new, old)| (old, new)).collect();
+        let parts = self.state.parts.iter();
+        let holders = parts.map(|(address, record)| {
+            let address = moved.get(address).copied().unwrap_or(address);
+            (record.identity(), address.clone())
+        });
+        self.holders = holders.collect();
     }
 
     /// The state's parts can only be reached where they are.
@@ -250,7 +265,10 @@ impl<'a> Planner<'a> {
     /// A part that the state knows nothing of.
     fn want_new(&mut self, part: &'a Part, desired: &BTreeMap<String, Value>) {
         let planned = planned(part, 0);
-        match self.reading(&planned.identity()) {
+        // What another part has is not there to be adopted.
+        let is_free = self.other_holder(part, 0).is_none();
+        let reading = self.reading(&planned.identity());
+        match reading.filter(|_| is_free) {
             None | Some(Reading::Absent | Reading::Settling { .. }) => {
                 let planned = match part.naming.varies() {
                     true => self::planned(part, self.free_generation(part, None)),

@@ -90,48 +90,69 @@ impl<'a> Planner<'a> {
     }
 
     /// The first generation after all that the part's address ever had in this type, so that no
-    /// name is met again, not even when the engine has to go on to later ones.
+    /// name is met again, not even when the engine has to go on to later ones; and none that is
+    /// another part's.
     pub(super) fn free_generation(&self, part: &Part, record: Option<&PartRecord>) -> u32 {
         let leftovers = self.state.leftovers.values();
         let leftovers = leftovers.filter(|leftover| leftover.address == part.address);
-        leftovers
+        let mut generation = leftovers
             .map(|leftover| &leftover.record)
             .chain(record)
             .filter(|record| record.part_type == part.part_type)
             .map(|record| record.generation + 1)
             .max()
-            .unwrap_or(0)
+            .unwrap_or(0);
+        while self.other_holder(part, generation).is_some() {
+            generation += 1;
+        }
+        generation
     }
 
-    /// Nothing is made under the name of something that is kept. What is deleted is deleted first,
+    /// The other part that has the name which this one would have. Names stay with their parts, so
+    /// one that an application has given to another part since may still be in use.
+    pub(super) fn other_holder(&self, part: &Part, generation: u32) -> Option<&PartAddress> {
+        let identity = Identity {
+            part_type: part.part_type.clone(),
+            physical_name: part.naming.name(generation),
+        };
+        let holder = self.holders.get(&identity)?;
+        (*holder != part.address).then_some(holder)
+    }
+
+    /// Nothing is made under the name of something that stays. What is deleted is deleted first,
     /// see the order of steps.
     pub(super) fn keep_apart(&mut self) {
-        let kept: BTreeSet<Identity> = self
+        let orphans = self
             .changes
             .iter()
             .filter(|change| change.action == Action::Retain)
             .filter_map(|change| change.from.as_ref().map(PartRecord::identity))
-            .chain(self.orphans.iter().map(|orphan| orphan.identity.clone()))
-            .collect();
+            .chain(self.orphans.iter().map(|orphan| orphan.identity.clone()));
+        let orphans: BTreeSet<Identity> = orphans.collect();
+        let deleted = self.changes.iter().filter(|change| change.deletes());
+        let deleted = deleted.filter_map(|change| Some(change.from.as_ref()?.identity()));
+        let deleted: BTreeSet<Identity> = deleted.collect();
         let makes = |change: &&Change| matches!(change.action, Action::Create | Action::Replace(_));
-        let colliding: Vec<(PartAddress, String)> = self
-            .changes
-            .iter()
-            .filter(makes)
-            .filter_map(|change| {
-                let identity = change.to.as_ref()?.identity();
-                let message = format!(
-                    "{} cannot be made: its name `{}` cannot vary, and is that of an orphan that \
-                     is kept",
-                    change.label, identity.physical_name
-                );
-                kept.contains(&identity)
-                    .then(|| (change.address.clone(), message))
-            })
-            .collect();
-        for (address, message) in colliding {
-            let consent = Consent::Delete(address.clone());
-            self.refuse(&address, message, Some(consent));
+        let mut colliding = Vec::new();
+        for change in self.changes.iter().filter(makes) {
+            let Some(planned) = &change.to else { continue };
+            let identity = planned.identity();
+            let beginning = format!(
+                "{} cannot be made: its name `{}` cannot vary, and is that of",
+                change.label, identity.physical_name
+            );
+            let holder = self.other_holder(&planned.part, planned.generation);
+            if orphans.contains(&identity) {
+                let consent = Consent::Delete(change.address.clone());
+                let message = format!("{beginning} an orphan that is kept");
+                colliding.push((change.address.clone(), message, Some(consent)));
+            } else if let Some(holder) = holder.filter(|_| !deleted.contains(&identity)) {
+                let message = format!("{beginning} `{holder}`, which keeps it while it exists");
+                colliding.push((change.address.clone(), message, None));
+            }
+        }
+        for (address, message, consent) in colliding {
+            self.refuse(&address, message, consent);
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::Simulation;
 use super::process::{Orders, Process};
+use crate::application::address;
 use crate::chance::Chance;
 use crate::scenario::{Aim, Fate, KIND};
 use crate::world::{LAG, LATEST};
-use ifc_engine::plan::{Action, Consent};
+use ifc_engine::plan::{Action, Consent, Refusal};
 use ifc_engine::{Clock, Consents, Identity, Phase, Plan, PlanOptions, State};
 use std::time::Duration;
 
@@ -133,19 +134,26 @@ impl Simulation {
                         None => consents.take_over.insert(address.to_string()),
                     }
                 }
-                None => {
-                    let foreign = self.foreign_for(&refusal.message);
-                    foreign.is_some_and(|number| {
-                        self.world.at(self.clock.now()).vanish(number);
-                        true
-                    })
-                }
+                None => self.give_way(refusal),
             };
             if !fresh {
                 return Err(format!("stuck: refused without a way out: {refusal}"));
             }
         }
         Ok(())
+    }
+
+    /// Does what a refusal asks for that no consent would do: removes the foreign thing, or the part
+    /// that wants another's name.
+    fn give_way(&mut self, refusal: &Refusal) -> bool {
+        if let Some(number) = self.foreign_for(&refusal.message) {
+            self.world.at(self.clock.now()).vanish(number);
+            return true;
+        }
+        let slots = &mut self.application.slots;
+        let before = slots.len();
+        slots.retain(|slot, _| Some(&address(*slot)) != refusal.address.as_ref());
+        refusal.message.contains("while it exists") && slots.len() < before
     }
 
     /// The foreign thing that a refusal names.
