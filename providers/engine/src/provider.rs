@@ -25,6 +25,7 @@ use std::time::Duration;
 /// - Physical names are used as given, never made up.
 /// - Values come back as they were sent: what the provider normalises is normalised in the
 ///   lowering, or put back by the provider's half.
+/// - Readings may be behind, for as long as `read_lag` says and in the order of the changes.
 /// - No method retries or waits for long. It says `Throttled`, `NotReady` or [`Progress::Pending`],
 ///   and the engine comes back.
 /// - Calls for different parts run concurrently.
@@ -42,14 +43,23 @@ pub trait Provider: Send + Sync {
         }
     }
 
+    /// How long after it was sent a change of this type of part may go unseen by `read`: the time
+    /// in which a request takes effect, and after that the time until everybody sees it. What should
+    /// be there and is not is looked at again for so long before it counts as gone.
+    fn read_lag(&self, part_type: &PartType) -> Duration {
+        let _ = part_type;
+        Duration::ZERO
+    }
+
     /// What there is under the part's physical name.
     ///
     /// # Errors
     /// Only when it is not known; absence is an answer.
     async fn read(&self, target: &Target) -> Result<Reading, ProviderError>;
 
-    /// Makes the part. `token` is the same for every attempt at this step, also after a crash, for
-    /// APIs that tell repeated requests by one.
+    /// Makes the part. `token` is the same for every attempt at this step of one apply, for APIs that
+    /// tell repeated requests by one. After a crash it is another: what was made before is found by
+    /// its name or its tags.
     ///
     /// # Errors
     /// See [`ProviderErrorKind`].

@@ -36,13 +36,15 @@ pub enum Defect {
     ErrsWithSecret,
     /// The provider says that nothing happened when it does not know.
     UncertainIsRefusal,
+    /// The provider does not say that its readers are behind.
+    HidesItsLag,
     /// The provider deletes what it should change, and makes it anew.
     UpdatesByReplacing,
 }
 
 impl Defect {
     /// Every way of being broken.
-    pub const ALL: [Defect; 16] = [
+    pub const ALL: [Defect; 17] = [
         Defect::StoreWithoutPreconditions,
         Defect::StoreForgets,
         Defect::NoLock,
@@ -58,6 +60,7 @@ impl Defect {
         Defect::TellsSecret,
         Defect::ErrsWithSecret,
         Defect::UncertainIsRefusal,
+        Defect::HidesItsLag,
         Defect::UpdatesByReplacing,
     ];
 }

@@ -3,7 +3,7 @@
 use ifc_simulation::{Defect, Scenario, simulate};
 
 /// Within how many seeds.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 2_000;
 
 /// What notices each of them first. A defect that none notices would be a hole in the simulation.
 fn noticed(defect: Defect) -> Option<(u64, String)> {

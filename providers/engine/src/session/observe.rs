@@ -14,9 +14,16 @@ use std::time::Duration;
 /// How many parts are read at once. A bound on sockets: calls are bounded by what each API takes.
 const READS_AT_ONCE: usize = 200;
 
+/// Something to look at.
+struct Sought {
+    target: Target,
+    /// Whether the state knows of it, so that it should be there.
+    recorded: bool,
+}
+
 /// Everything to look at before planning.
-pub(crate) fn targets(blueprint: &Blueprint, state: &State) -> Vec<Target> {
-    let mut targets: BTreeMap<Identity, Target> = BTreeMap::new();
+fn sought(blueprint: &Blueprint, state: &State) -> Vec<Sought> {
+    let mut sought: BTreeMap<Identity, Sought> = BTreeMap::new();
     let parts = state
         .parts
         .iter()
@@ -24,7 +31,8 @@ pub(crate) fn targets(blueprint: &Blueprint, state: &State) -> Vec<Target> {
     let leftovers = state.leftovers.values();
     let leftovers = leftovers.map(|leftover| leftover.record.target(&leftover.address));
     for target in parts.chain(leftovers) {
-        targets.insert(target.identity(), target);
+        let recorded = true;
+        sought.insert(target.identity(), Sought { target, recorded });
     }
     for part in blueprint.parts().values() {
         let known = state.parts.get(&part.address);
@@ -36,10 +44,13 @@ pub(crate) fn targets(blueprint: &Blueprint, state: &State) -> Vec<Target> {
                 outputs: BTreeMap::new(),
                 tags: part.tags.clone(),
             };
-            targets.entry(target.identity()).or_insert(target);
+            let recorded = false;
+            let identity = target.identity();
+            let new = Sought { target, recorded };
+            sought.entry(identity).or_insert(new);
         }
     }
-    targets.into_values().collect()
+    sought.into_values().collect()
 }
 
 impl Session {
@@ -55,11 +66,11 @@ impl Session {
     ) -> Result<Observations, EngineError> {
         let limiter = Limiter::new(&*self.clock);
         let patience = Patience::default();
-        let reads = targets(blueprint, state).into_iter().map(|target| {
+        let reads = sought(blueprint, state).into_iter().map(|sought| {
             let (limiter, patience) = (&limiter, &patience);
             async move {
-                let reading = self.read(provider, &target, limiter, patience).await;
-                (target, reading)
+                let reading = self.look(provider, &sought, limiter, patience).await;
+                (sought.target, reading)
             }
         });
         let mut reads = iter(reads).buffer_unordered(READS_AT_ONCE);
@@ -90,6 +101,32 @@ impl Session {
             }
         };
         Ok(Observations { readings, findings })
+    }
+
+    /// Looks again at what should be there and is not, for as long as readers may be behind: what
+    /// was made a moment ago must not be forgotten.
+    async fn look(
+        &self,
+        provider: &dyn Provider,
+        sought: &Sought,
+        limiter: &Limiter<'_>,
+        patience: &Patience,
+    ) -> Result<Reading, String> {
+        let lag = provider.read_lag(&sought.target.part_type);
+        let begun = self.clock.now();
+        let mut wait = patience.first_retry;
+        loop {
+            let sure = !sought.recorded || self.clock.now() - begun >= lag;
+            let reading = self
+                .read(provider, &sought.target, limiter, patience)
+                .await?;
+            if sure || reading != Reading::Absent {
+                return Ok(reading);
+            }
+            let left = lag.saturating_sub(self.clock.now() - begun);
+            self.clock.sleep(wait.min(left)).await;
+            wait *= 2;
+        }
     }
 
     async fn read(

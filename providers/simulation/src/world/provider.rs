@@ -1,6 +1,6 @@
 //! The provider's half: how calls of one process get to the world and back.
 
-use super::{Answer, LATEST, Request, SECRET, World};
+use super::{Answer, LAG, LATEST, Request, SECRET, World};
 use crate::application::{PROVIDER, type_of};
 use crate::chance::Chance;
 use crate::defect::Defect;
@@ -167,7 +167,10 @@ impl Half {
         let id = target.outputs.get("id");
         let by_id = seen.iter().find(|thing| Some(&thing.id_value()) == id);
         let ours = seen.iter().find(|thing| thing.is_ours());
-        let Some(thing) = by_id.or(ours).or(seen.first()) else {
+        // Several may have one name where the provider gives numbers: a foreign one is in nobody's way.
+        let shared = identity.part_type == type_of(Sort::Numbered);
+        let any = seen.first().filter(|_| !shared);
+        let Some(thing) = by_id.or(ours).or(any) else {
             return Reading::Absent;
         };
         if thing.settling.is_some() {
@@ -192,6 +195,13 @@ impl Half {
 impl Provider for Half {
     fn name(&self) -> &str {
         PROVIDER
+    }
+
+    fn read_lag(&self, _: &PartType) -> Duration {
+        match self.defect {
+            Defect::HidesItsLag => Duration::ZERO,
+            _ => LATEST + LAG,
+        }
     }
 
     async fn read(&self, target: &Target) -> Result<Reading, ProviderError> {
