@@ -32,7 +32,8 @@ pub(crate) fn type_of(sort: Sort) -> PartType {
 pub(crate) const OURS: (&str, &str) = ("ifc-stage", "shop/dev");
 
 fn naming(shape: &Shape, name: u8) -> Naming {
-    match shape.fixed {
+    // What cannot be deleted while it is referred to must have names that vary.
+    match shape.fixed && shape.sort != Sort::Guarded {
         true => Naming::fixed(format!("n{name}")),
         false => Naming::generated(format!("n{name}"), format!("shop/dev/n{name}"), 30),
     }
@@ -108,7 +109,9 @@ impl Application {
             part = part.with("target", Value::output(&used, "id"), ChangeClass::InPlace);
         }
         // Listed also when it is not set: that takes a replacement too.
-        let parent = target(shape.bound).map(|used| Value::output(&used, "id"));
+        // What is replaced together with a part of a fixed name must not be guarded either.
+        let bound = shape.bound.filter(|_| shape.sort != Sort::Guarded);
+        let parent = target(bound).map(|used| Value::output(&used, "id"));
         part = part.with(
             "parent",
             parent.unwrap_or(Value::Null),

@@ -277,7 +277,8 @@ impl Inner {
             (true, Defect::CreatesAnew) => None,
             // The half looks for it, and sees what readers see; the provider knows its tokens.
             (true, _) => {
-                let seen = self.seen(&identity).iter().map(|thing| thing.number);
+                let seen = self.seen(&identity).iter().filter(|thing| thing.is_ours());
+                let seen = seen.map(|thing| thing.number);
                 let seen = seen.filter(|number| self.things.contains_key(number));
                 let known = self.tokens.get(token).copied();
                 let known = known.filter(|number| self.things.contains_key(number));
@@ -455,8 +456,9 @@ impl Inner {
             (None, false) => things.first().copied(),
             // Its number is not known: the half looks for it.
             (None, true) => {
-                let seen = self.seen(&identity).iter().map(|thing| thing.number);
-                seen.into_iter().find(|number| things.contains(number))
+                let seen = self.seen(&identity).iter().filter(|thing| thing.is_ours());
+                let mut seen = seen.map(|thing| thing.number);
+                seen.find(|number| things.contains(number))
             }
         }
     }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use ifc_simulation::scenario::Fate::*;
 use ifc_simulation::scenario::Kept::*;
 use ifc_simulation::scenario::Move::*;
 use ifc_simulation::scenario::Sort::*;
@@ -114,5 +115,54 @@ fn two_parts_are_two_things() {
                 ),
             ],
         );
+    }
+}
+
+/// What was made a moment ago and was no longer wanted was forgotten, because readers did not see
+/// it yet, and stayed for ever.
+#[test]
+fn what_is_not_seen_yet_is_not_gone() {
+    let lagging = ProviderFaults { lags: 100, ..KIND };
+    let late = Run {
+        provider: lagging,
+        ..CALM
+    };
+    holds(1291, &[Want(1, PLAIN), Run(late), Drop(1), Run(CALM)]);
+}
+
+/// A part whose name is to be fixed from now on was deleted before its replacement was made, though
+/// their names differ; where another part uses it, that is refused for ever.
+#[test]
+fn other_names_make_place_afterwards() {
+    let fixed = Shape {
+        fixed: true,
+        key: 1,
+        ..PLAIN
+    };
+    let moves = [Want(0, PLAIN), Run(CALM), Want(0, fixed)];
+    holds(2188, &moves);
+}
+
+/// A tag that an interrupted update may have set stayed for ever when it was no longer wanted,
+/// because tags are not read back.
+#[test]
+fn tags_are_in_doubt_after_an_interrupted_update() {
+    let tagged = Release {
+        tagged: true,
+        ..Release::default()
+    };
+    for event in (1..40).step_by(3) {
+        let killed = Run {
+            fate: Killed(event),
+            ..CALM
+        };
+        let moves = [
+            Want(0, PLAIN),
+            Run(CALM),
+            Release(tagged),
+            Run(killed),
+            Release(Release::default()),
+        ];
+        holds(4401, &moves);
     }
 }

@@ -29,7 +29,8 @@ impl fmt::Display for PhysicalName {
 /// How a part's physical name is made, for each of its generations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// The name cannot vary: a replacement has to delete the old part first.
+    /// The name cannot vary: a replacement has to delete the old part first. Not for types that
+    /// cannot be deleted while another part refers to them, because then nothing could be done.
     Fixed(PhysicalName),
     /// `stem-digest`, where the digest is of scope and generation: a replacement gets a name of its
     /// own, so it is created before the old part is deleted.

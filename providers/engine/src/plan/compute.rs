@@ -464,7 +464,11 @@ impl<'a> Planner<'a> {
         let doubtful: BTreeSet<String> = unseen.cloned().collect();
         let mut properties = diff::changes(&from.properties, desired, &doubtful, part);
         let no_tags = BTreeMap::new();
-        let tags = if foreign { &no_tags } else { &from.tags };
+        let tags = if foreign {
+            &no_tags
+        } else {
+            certain_tags(&from)
+        };
         properties.extend(diff::tag_changes(tags, &part.tags));
         let rigid = properties
             .iter()
@@ -519,7 +523,7 @@ impl<'a> Planner<'a> {
             }
         };
         let mut properties = diff::changes(&from.properties, desired, &doubtful, part);
-        properties.extend(diff::tag_changes(&record.tags, &part.tags));
+        properties.extend(diff::tag_changes(certain_tags(record), &part.tags));
         let class = worst(&properties);
         if let Some(observed) = observed.filter(|_| record.unsettled.is_none()) {
             for sort in diff::drifted(record, observed, Some(desired)) {
@@ -672,6 +676,16 @@ fn recorded(record: &PartRecord) -> Actual {
     Actual {
         properties: record.properties.clone(),
         outputs: record.outputs.clone(),
+    }
+}
+
+/// The tags that it has for certain. They are not read back, so those that an interrupted apply may
+/// have set are in doubt.
+fn certain_tags(record: &PartRecord) -> &BTreeMap<String, String> {
+    const NONE: &BTreeMap<String, String> = &BTreeMap::new();
+    match record.unsettled {
+        Some(Unsettled::Creating | Unsettled::Updating) => NONE,
+        Some(Unsettled::Deleting) | None => &record.tags,
     }
 }
 

@@ -50,7 +50,8 @@ impl<'a> Planner<'a> {
         let same_type = from.part_type == part.part_type;
         // With one name for both, the old has to go first; so has whatever hangs on such a part and
         // is replaced together with it.
-        let one_name = same_type && !part.naming.varies();
+        let one_name =
+            same_type && !part.naming.varies() && part.naming.name(0) == from.physical_name;
         let needs_deleted = part.dependencies();
         let dragged = needs_deleted
             .iter()

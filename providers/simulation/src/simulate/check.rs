@@ -91,7 +91,8 @@ impl Simulation {
             if !identities.insert(identity.clone()) {
                 return Err(format!("equals: two parts are the same `{identity}`"));
             }
-            let numbers = world.of(&identity);
+            let mut numbers = world.of(&identity);
+            numbers.retain(|number| world.things[number].is_ours());
             let [number] = numbers.as_slice() else {
                 let count = numbers.len();
                 return Err(format!("equals: there are {count} of `{identity}`"));
@@ -106,8 +107,8 @@ impl Simulation {
             }
             if !thing.is_as(&desired) {
                 return Err(format!(
-                    "equals: `{identity}` is {:?}, not {:?}",
-                    thing.properties, desired.properties
+                    "equals: `{identity}` is {:?} with tags {:?}, not {:?} with {:?}",
+                    thing.properties, thing.tags, desired.properties, desired.target.tags
                 ));
             }
             if thing.actual(self.application.release.wider).outputs != record.outputs {
