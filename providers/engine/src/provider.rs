@@ -181,7 +181,8 @@ pub enum Owner {
 pub enum Progress<T> {
     /// It is done.
     Done(T),
-    /// It was accepted and goes on by itself. The engine reads the part until it is at rest.
+    /// It was accepted and goes on by itself. The engine reads the part until it is at rest. While
+    /// something else goes on, begun by another command, say `NotReady`.
     Pending {
         /// What it is doing, for people.
         note: String,

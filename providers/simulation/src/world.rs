@@ -296,8 +296,13 @@ impl Inner {
                     "there is one already",
                 );
             }
-            if thing.settling.is_some() {
-                return self.pending(number);
+            // What goes on may be another's, for something else.
+            match thing.settling {
+                Some(settling) if settling.outcome != Outcome::Made || !thing.is_as(desired) => {
+                    return busy();
+                }
+                Some(_) => return self.pending(number),
+                None => {}
             }
             return self.bring(number, desired, sent);
         }
