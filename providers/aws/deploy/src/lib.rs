@@ -1,0 +1,8 @@
+//! The AWS provider, deploy half: what a graph becomes on AWS, and how it is made, changed, read and
+//! removed there.
+//!
+//! A part is a CloudFormation resource: its type, its properties and its outputs have the names and
+//! shapes that AWS documents for CloudFormation, so that lowering, emitters and the calls of the SDK
+//! share one public vocabulary. Nothing here runs in an application.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
