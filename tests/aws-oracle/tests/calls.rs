@@ -5,8 +5,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use ifc_aws::wiring::{QueueWiring, TableWiring, Wiring};
-use ifc_aws::{Aws, WIRING_VARIABLE};
+use ifc_aws::{Aws, WIRING_VARIABLE, Wiring};
 use ifc_manifest::format::Value as Config;
 use ifc_manifest::kind::table::{ItemSchema, KeySchema, Scalar, TableKnobs};
 use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan};
@@ -131,21 +130,15 @@ async fn serve(
 
 const KEY: (&str, &str, &str) = ("AKIDEXAMPLE", "secret", "session");
 
-const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders.fifo";
-
 fn ours(recorder: &Recorder) -> Aws {
-    let queue = QueueWiring {
-        url: QUEUE_URL.to_owned(),
-    };
-    let table = TableWiring {
-        table: "shop-dev-lines".to_owned(),
-    };
-    let wiring = Wiring {
-        region: "eu-west-1".to_owned(),
-        tables: BTreeMap::from([("lines".to_owned(), table)]),
-        queues: BTreeMap::from([("orders".to_owned(), queue)]),
-        ..Wiring::default()
-    };
+    let mut wiring = Wiring::new("eu-west-1", "123456789012", "shop-dev-");
+    let names = [
+        (&mut wiring.queues, "orders", "orders.fifo"),
+        (&mut wiring.tables, "lines", "shop-dev-lines"),
+    ];
+    for (section, name, physical) in names {
+        section.insert(name.to_owned(), physical.to_owned());
+    }
     let variables = BTreeMap::from([
         (WIRING_VARIABLE, wiring.to_json()),
         ("AWS_ACCESS_KEY_ID", KEY.0.to_owned()),

@@ -59,6 +59,14 @@ impl Aws {
     }
 }
 
+impl Aws {
+    /// The URL of a queue of this name.
+    pub(crate) fn queue_url(&self, name: &str) -> String {
+        let base = self.transport.endpoints.of("sqs");
+        format!("{base}/{}/{name}", self.wiring.account)
+    }
+}
+
 /// Runs an operation and names it in its error.
 pub(crate) fn named<'a, T>(
     target: Target<'a>,

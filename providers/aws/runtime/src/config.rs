@@ -19,8 +19,8 @@ impl ConfigOperations for Aws {
     fn read_config<'a>(&'a self, config: Target<'a>) -> BoxFuture<'a, Result<String, Error>> {
         named(config, READ, async move {
             let wiring = &self.wiring.configs;
-            let wiring = wiring::find(wiring, "config", &self.application, config)?;
-            let input = json!({ "Name": wiring.parameter });
+            let parameter = wiring::find(wiring, "config", &self.application, config)?;
+            let input = json!({ "Name": parameter });
             let call =
                 self.transport
                     .json(&SYSTEMS_MANAGER, "GetParameter", &input, Repeat::Harmless);

@@ -5,7 +5,7 @@
 use crate::aws::Aws;
 use crate::emulated::{aws, call, endpoint, wiring};
 use crate::table::DYNAMODB;
-use crate::wiring::{TableWiring, Wiring};
+use crate::wiring::Wiring;
 use ifc_conformance::{DeadLetter, Failure, Harness, Stage, Time, clauses, run_only};
 use ifc_manifest::kind::table::{Key, Scalar, TableSpec};
 use ifc_manifest::{Kind, ProviderId};
@@ -115,7 +115,7 @@ impl Harness for Emulated {
                     create_table(&physical, &spec),
                 )
                 .await;
-                wiring.tables.insert(name, TableWiring { table: physical });
+                wiring.tables.insert(name, physical);
             }
             let stage = OnEmulator {
                 endpoint: self.endpoint.clone(),

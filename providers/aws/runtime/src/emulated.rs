@@ -4,9 +4,7 @@ use crate::aws::Aws;
 use crate::envelope;
 use crate::queue::SQS;
 use crate::transport::{Repeat, Service};
-use crate::wiring::{
-    ConfigWiring, QueueWiring, SecretWiring, TopicWiring, WIRING_VARIABLE, Wiring,
-};
+use crate::wiring::{WIRING_VARIABLE, Wiring};
 use ifc_emulators::{Emulator, Skipped, ministack};
 use ifc_manifest::format::Value as Config;
 use ifc_manifest::kind::config::ConfigKnobs;
@@ -49,10 +47,7 @@ pub(crate) fn aws(endpoint: &str, resources: Vec<ResourceDescriptor>, wiring: &W
 }
 
 pub(crate) fn wiring() -> Wiring {
-    Wiring {
-        region: "eu-west-1".to_owned(),
-        ..Wiring::default()
-    }
+    Wiring::new("eu-west-1", "123456789012", "shop-dev-")
 }
 
 pub(crate) async fn call(aws: &Aws, service: &Service, operation: &str, input: Value) -> Value {
@@ -87,8 +82,7 @@ async fn with_queue(endpoint: &str, name: &str, attributes: Value) -> (Aws, Stri
     let made = call(&maker, &SQS, "CreateQueue", input).await;
     let url = made["QueueUrl"].as_str().unwrap().to_owned();
     let mut wiring = wiring();
-    let queue = QueueWiring { url: url.clone() };
-    wiring.queues.insert("mail".to_owned(), queue);
+    wiring.queues.insert("mail".to_owned(), name.to_owned());
     (aws(endpoint, Vec::new(), &wiring), url)
 }
 
@@ -191,7 +185,7 @@ async fn with_topic(endpoint: &str, maker: &Aws, url: &str, filter: &Value) -> A
     }
     sns(maker, fields).await;
     let mut wiring = wiring();
-    wiring.topics.insert("news".to_owned(), TopicWiring { arn });
+    wiring.topics.insert("news".to_owned(), name);
     aws(endpoint, Vec::new(), &wiring)
 }
 
@@ -276,8 +270,9 @@ async fn a_queue_that_is_not_there_is_an_error_that_says_so() {
         return;
     };
     let mut wiring = wiring();
-    let url = format!("{endpoint}/123456789012/nowhere");
-    wiring.queues.insert("mail".to_owned(), QueueWiring { url });
+    wiring
+        .queues
+        .insert("mail".to_owned(), "nowhere".to_owned());
     let aws = aws(&endpoint, Vec::new(), &wiring);
     let error = aws
         .send(target("mail"), vec![message("1")])
@@ -303,8 +298,7 @@ async fn a_queue_that_is_not_there_is_an_error_that_says_so() {
 #[tokio::test]
 async fn an_endpoint_that_nobody_answers_at_is_named() {
     let mut wiring = wiring();
-    let url = "http://127.0.0.1:1/123456789012/a".to_owned();
-    wiring.queues.insert("mail".to_owned(), QueueWiring { url });
+    wiring.queues.insert("mail".to_owned(), "a".to_owned());
     let aws = aws("http://127.0.0.1:1", Vec::new(), &wiring);
     let error = aws
         .send(target("mail"), vec![message("1")])
@@ -326,7 +320,7 @@ async fn secrets_are_read_and_kept_for_a_while() {
     let mut wiring = wiring();
     for name in ["text", "missing"] {
         let id = format!("shop-{name}");
-        wiring.secrets.insert(name.to_owned(), SecretWiring { id });
+        wiring.secrets.insert(name.to_owned(), id);
     }
     let aws = aws(&endpoint, Vec::new(), &wiring);
     let service = Service {
@@ -377,9 +371,7 @@ async fn configuration_values_are_the_stages_or_the_declared_ones() {
     let mut wiring = wiring();
     for name in ["set", "default", "neither"] {
         let parameter = format!("/shop/dev/{name}");
-        wiring
-            .configs
-            .insert(name.to_owned(), ConfigWiring { parameter });
+        wiring.configs.insert(name.to_owned(), parameter);
     }
     let resources = vec![
         declared("set", Some("1")),

@@ -41,12 +41,12 @@ impl QueueOperations for Aws {
     ) -> BoxFuture<'a, Result<Vec<Result<Sent, Error>>, Error>> {
         named(queue, SEND, async move {
             let wiring = &self.wiring.queues;
-            let url = &wiring::find(wiring, "queue", &self.application, queue)?.url;
+            let name = wiring::find(wiring, "queue", &self.application, queue)?;
             let entries: Vec<Entry> = messages
                 .into_iter()
                 .map(entry)
                 .collect::<Result<_, Error>>()?;
-            let results = self.send_entries(url, &entries).await?;
+            let results = self.send_entries(&self.queue_url(name), &entries).await?;
             let name = |result: Result<Sent, Error>| result.map_err(|error| error.on(queue, SEND));
             Ok(results.into_iter().map(name).collect())
         })

@@ -26,7 +26,7 @@ impl SecretOperations for Aws {
     fn read_secret<'a>(&'a self, secret: Target<'a>) -> BoxFuture<'a, Result<SecretValue, Error>> {
         named(secret, READ, async move {
             let wiring = &self.wiring.secrets;
-            let id = &wiring::find(wiring, "secret", &self.application, secret)?.id;
+            let id = wiring::find(wiring, "secret", &self.application, secret)?;
             let now = self.transport.clock.now();
             if let Some((read, value)) = self.secrets.0.lock().await.get(id)
                 && now
@@ -41,7 +41,7 @@ impl SecretOperations for Aws {
                     .json(&SECRETS_MANAGER, "GetSecretValue", &input, Repeat::Harmless);
             let value = value(call.await, secret)?;
             let held = (now, value.clone());
-            self.secrets.0.lock().await.insert(id.clone(), held);
+            self.secrets.0.lock().await.insert(id.to_owned(), held);
             Ok(value)
         })
     }

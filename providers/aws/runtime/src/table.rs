@@ -49,7 +49,7 @@ struct Table<'a> {
 impl Aws {
     fn table(&self, target: Target<'_>) -> Result<Table<'_>, Error> {
         let tables = &self.wiring.tables;
-        let wiring = wiring::find(tables, "table", &self.application, target)?;
+        let physical = wiring::find(tables, "table", &self.application, target)?;
         let name = name_of(&self.application, target);
         let mut declared = self.application.of_kind(Kind::Table);
         let declared = declared.find(|table| self.application.name_of(&table.address) == name);
@@ -62,7 +62,7 @@ impl Aws {
         })?;
         Ok(Table {
             aws: self,
-            name: &wiring.table,
+            name: physical,
             spec,
         })
     }

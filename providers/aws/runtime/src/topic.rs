@@ -29,7 +29,8 @@ impl TopicOperations for Aws {
     ) -> BoxFuture<'a, Result<Vec<Result<String, Error>>, Error>> {
         named(topic, PUBLISH, async move {
             let wiring = &self.wiring.topics;
-            let arn = &wiring::find(wiring, "topic", &self.application, topic)?.arn;
+            let name = wiring::find(wiring, "topic", &self.application, topic)?;
+            let arn = self.wiring.arn("sns", name);
             let entry = |message: TopicMessage| {
                 let id = message.id.unwrap_or_else(random_id);
                 let text = sealed(&id, message.trace, &message.attributes, &message.body)?;
@@ -42,7 +43,7 @@ impl TopicOperations for Aws {
                 .collect::<Result<_, Error>>()?;
             let mut results: Vec<Result<String, Error>> = Vec::with_capacity(entries.len());
             for batch in batches(&entries, |entry| entry.text.len()) {
-                match self.publish_batch(arn, batch).await {
+                match self.publish_batch(&arn, batch).await {
                     Ok(answers) => {
                         results.extend(batch.iter().zip(answers).map(|(entry, answer)| {
                             let result = answer.map(|()| entry.id.clone());

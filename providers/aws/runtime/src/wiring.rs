@@ -1,12 +1,12 @@
 //! Where the things behind an application's resources are: what the deploy half writes into
 //! [`WIRING_VARIABLE`] and the data half reads, by the names that the application uses.
 //!
-//! A unit's wiring has what the unit may use and nothing else.
+//! A unit's wiring has what the unit may use and nothing else. Lambda takes 4 KB of environment in
+//! all, so region and account stand in it once, and of each thing only its name at AWS, which in
+//! turn tells the name that the application has for it. ARNs and URLs are computed.
 
 use ifc_manifest::Address;
 use ifc_runtime::{Application, Error, ErrorKind, Target};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,71 +18,81 @@ pub const WIRING_VARIABLE: &str = "IFC_WIRING";
 /// together.
 pub const WIRING_VERSION: u32 = 1;
 
-/// Where the things behind a unit's resources are. Names are the application's: those of a library
-/// are `package/name`.
+/// Where the things behind a unit's resources are: their names at AWS, by the names that the
+/// application has for the resources (those of a library are `package/name`).
 ///
 /// ```json
 /// {
 ///   "version": 1,
 ///   "region": "eu-west-1",
-///   "queues": {"invoices": {"url": "https://sqs.eu-west-1.amazonaws.com/123456789012/shop-dev-invoices-a1b2c3"}},
-///   "secrets": {"token": {"id": "arn:aws:secretsmanager:…"}}
+///   "account": "123456789012",
+///   "prefix": "shop-dev-",
+///   "dead_letters": "shop-dev-notify-dlq-d4e5f6",
+///   "queues": ["shop-dev-invoices-a1b2c3"],
+///   "secrets": ["token=shop/api-token"]
 /// }
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Wiring {
+///
+/// A name that is `prefix`, the resource's name, a dash and something without a dash stands alone;
+/// any other has the resource's name and `=` before it. The partition follows from the region.
+///
+/// `N` is what a name at AWS is: text for the data half, and whatever will become a text for who
+/// writes a wiring before all names are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wiring<N = String> {
     /// The region of everything.
     pub region: String,
-    /// Queues.
-    pub queues: BTreeMap<String, QueueWiring>,
-    /// Topics.
-    pub topics: BTreeMap<String, TopicWiring>,
-    /// Tables.
-    pub tables: BTreeMap<String, TableWiring>,
-    /// Secrets.
-    pub secrets: BTreeMap<String, SecretWiring>,
-    /// Configuration values that the stage may set.
-    pub configs: BTreeMap<String, ConfigWiring>,
+    /// The account of everything, 12 digits.
+    pub account: String,
+    /// What most names at AWS begin with.
+    pub prefix: String,
+    /// The unit's own dead-letter queue: of the queue that it consumes, or of its hidden one.
+    pub dead_letters: Option<N>,
+    /// Queues: their names in SQS.
+    pub queues: BTreeMap<String, N>,
+    /// Topics: their names in SNS.
+    pub topics: BTreeMap<String, N>,
+    /// Buses: their names in EventBridge.
+    pub buses: BTreeMap<String, N>,
+    /// Streams: their names in Kinesis.
+    pub streams: BTreeMap<String, N>,
+    /// Tables: their names in DynamoDB.
+    pub tables: BTreeMap<String, N>,
+    /// Buckets: their names in S3.
+    pub buckets: BTreeMap<String, N>,
+    /// Secrets: their names in Secrets Manager.
+    pub secrets: BTreeMap<String, N>,
+    /// Configuration values that the stage may set: names of parameters of the Systems Manager.
+    pub configs: BTreeMap<String, N>,
+    /// Functions that are invoked: their names in Lambda. The alias is [`LIVE_ALIAS`].
+    pub functions: BTreeMap<String, N>,
+    /// Functions that are invoked asynchronously: the names of their hidden queues in SQS.
+    pub calls: BTreeMap<String, N>,
 }
 
-/// A queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QueueWiring {
-    /// Its URL.
-    pub url: String,
+/// The alias by which functions are invoked.
+pub const LIVE_ALIAS: &str = "live";
+
+/// A piece of the JSON form: text, or the name of a thing at AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece<N> {
+    /// Text as it stands.
+    Text(String),
+    /// A name. It is written as it is: AWS has no names with quotes, backslashes or control
+    /// characters.
+    Name(N),
 }
 
-/// A topic of SNS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TopicWiring {
-    /// Its ARN.
-    pub arn: String,
+/// Whether `physical` tells the resource's name: it is `prefix`, `name`, a dash, and something
+/// without a dash.
+pub fn tells(prefix: &str, name: &str, physical: &str) -> bool {
+    told(prefix, physical) == Some(name)
 }
 
-/// A table of DynamoDB.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TableWiring {
-    /// Its name.
-    pub table: String,
-}
-
-/// A secret of Secrets Manager.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretWiring {
-    /// Its ARN, or its name.
-    pub id: String,
-}
-
-/// A parameter of the Systems Manager.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConfigWiring {
-    /// Its name.
-    pub parameter: String,
+/// The resource's name that `physical` tells.
+fn told<'a>(prefix: &str, physical: &'a str) -> Option<&'a str> {
+    let (name, _) = physical.strip_prefix(prefix)?.rsplit_once('-')?;
+    (!name.is_empty()).then_some(name)
 }
 
 /// Why a wiring cannot be used.
@@ -101,6 +111,85 @@ impl fmt::Display for WiringError {
 }
 
 impl std::error::Error for WiringError {}
+
+impl<N> Wiring<N> {
+    /// The wiring of a unit that uses nothing yet.
+    pub fn new(region: &str, account: &str, prefix: &str) -> Wiring<N> {
+        Wiring {
+            region: region.to_owned(),
+            account: account.to_owned(),
+            prefix: prefix.to_owned(),
+            dead_letters: None,
+            queues: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            buses: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            calls: BTreeMap::new(),
+        }
+    }
+
+    fn sections(&self) -> [(&'static str, &BTreeMap<String, N>); 10] {
+        [
+            ("queues", &self.queues),
+            ("topics", &self.topics),
+            ("buses", &self.buses),
+            ("streams", &self.streams),
+            ("tables", &self.tables),
+            ("buckets", &self.buckets),
+            ("secrets", &self.secrets),
+            ("configs", &self.configs),
+            ("functions", &self.functions),
+            ("calls", &self.calls),
+        ]
+    }
+
+    /// The JSON form in pieces, for who does not know the names yet. `tells` is whether a name will
+    /// tell the resource's, as [`tells`] decides for texts; to say no is always right, and longer.
+    pub fn pieces(&self, tells: impl Fn(&str, &N) -> bool) -> Vec<Piece<N>>
+    where
+        N: Clone,
+    {
+        let quoted = |text: &str| Value::from(text).to_string();
+        let mut pieces = Vec::new();
+        let mut text = format!(
+            "{{\"version\":{WIRING_VERSION},\"region\":{},\"account\":{},\"prefix\":{}",
+            quoted(&self.region),
+            quoted(&self.account),
+            quoted(&self.prefix),
+        );
+        let mut name = |before: String, name: &N| {
+            pieces.push(Piece::Text(before));
+            pieces.push(Piece::Name(name.clone()));
+        };
+        if let Some(queue) = &self.dead_letters {
+            name(text + ",\"dead_letters\":\"", queue);
+            text = "\"".to_owned();
+        }
+        for (section, entries) in self.sections() {
+            let mut separator = format!(",\"{section}\":[\"");
+            for (resource, physical) in entries {
+                text += &separator;
+                if !tells(resource, physical) {
+                    text += resource;
+                    text += "=";
+                }
+                name(text, physical);
+                text = "\"".to_owned();
+                separator = ",\"".to_owned();
+            }
+            if !entries.is_empty() {
+                text += "]";
+            }
+        }
+        pieces.push(Piece::Text(text + "}"));
+        pieces
+    }
+}
 
 impl Wiring {
     /// Reads the JSON form. What is not known is refused: it would be a resource that the unit
@@ -121,17 +210,32 @@ impl Wiring {
             }
             None => return Err(WiringError("`version` is missing or no number".to_owned())),
         }
-        let region = match fields.remove("region") {
-            Some(Value::String(region)) if !region.is_empty() => region,
-            _ => return Err(WiringError("`region` is missing or no text".to_owned())),
+        let mut word = |name: &str| match fields.remove(name) {
+            Some(Value::String(word)) if !word.is_empty() => Ok(Some(word)),
+            None => Ok(None),
+            Some(_) => Err(WiringError(format!("`{name}` is no text"))),
         };
+        let missing = |name: &str| WiringError(format!("`{name}` is missing"));
+        let region = word("region")?.ok_or_else(|| missing("region"))?;
+        let account = word("account")?.ok_or_else(|| missing("account"))?;
+        let prefix = word("prefix")?.ok_or_else(|| missing("prefix"))?;
+        let dead_letters = word("dead_letters")?;
+        let mut section = |name| section(&mut fields, name, &prefix);
         let wiring = Wiring {
+            queues: section("queues")?,
+            topics: section("topics")?,
+            buses: section("buses")?,
+            streams: section("streams")?,
+            tables: section("tables")?,
+            buckets: section("buckets")?,
+            secrets: section("secrets")?,
+            configs: section("configs")?,
+            functions: section("functions")?,
+            calls: section("calls")?,
             region,
-            queues: section(&mut fields, "queues")?,
-            topics: section(&mut fields, "topics")?,
-            tables: section(&mut fields, "tables")?,
-            secrets: section(&mut fields, "secrets")?,
-            configs: section(&mut fields, "configs")?,
+            account,
+            dead_letters,
+            prefix: prefix.clone(),
         };
         match fields.keys().next() {
             Some(unknown) => Err(WiringError(format!("`{unknown}` is not known"))),
@@ -141,40 +245,78 @@ impl Wiring {
 
     /// The JSON form.
     pub fn to_json(&self) -> String {
-        let mut value = serde_json::to_value(self).expect("maps with texts as keys are JSON");
-        value["version"] = WIRING_VERSION.into();
-        value.to_string()
+        let pieces = self.pieces(|name, physical| tells(&self.prefix, name, physical));
+        let text = pieces.into_iter().map(|piece| match piece {
+            Piece::Text(text) | Piece::Name(text) => text,
+        });
+        text.collect()
+    }
+
+    /// The ARN of a thing of this wiring's region and account: `resource` of `service`.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let Wiring {
+            region, account, ..
+        } = self;
+        let partition = partition(region);
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 }
 
-fn section<T: DeserializeOwned>(
-    fields: &mut Map<String, Value>,
-    name: &str,
-) -> Result<BTreeMap<String, T>, WiringError> {
-    let entries = match fields.remove(name) {
-        None => return Ok(BTreeMap::new()),
-        Some(Value::Object(entries)) => entries,
-        Some(_) => return Err(WiringError(format!("`{name}` is no object"))),
-    };
-    let entry = |(key, value): (String, Value)| match serde_json::from_value(value) {
-        Ok(wiring) => Ok((key, wiring)),
-        Err(error) => Err(WiringError(format!("`{key}` in `{name}`: {error}"))),
-    };
-    entries.into_iter().map(entry).collect()
+/// The part of AWS that a region lies in, as ARNs name it.
+pub fn partition(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
 }
 
-/// The entry of `target`, under the name that `application` has for it.
+fn section(
+    fields: &mut Map<String, Value>,
+    section: &str,
+    prefix: &str,
+) -> Result<BTreeMap<String, String>, WiringError> {
+    let entries = match fields.remove(section) {
+        None => return Ok(BTreeMap::new()),
+        Some(Value::Array(entries)) => entries,
+        Some(_) => return Err(WiringError(format!("`{section}` is no list"))),
+    };
+    let mut names = BTreeMap::new();
+    for entry in entries {
+        let Value::String(entry) = entry else {
+            return Err(WiringError(format!("`{entry}` in `{section}` is no text")));
+        };
+        let (name, physical) = match entry.split_once('=') {
+            Some((name, physical)) => (name, physical),
+            None => {
+                let name = told(prefix, &entry).ok_or_else(|| {
+                    let message = format!("`{entry}` in `{section}` tells no resource's name");
+                    WiringError(message)
+                })?;
+                (name, entry.as_str())
+            }
+        };
+        let before = names.insert(name.to_owned(), physical.to_owned());
+        if before.is_some() {
+            return Err(WiringError(format!("`{name}` is in `{section}` twice")));
+        }
+    }
+    Ok(names)
+}
+
+/// The name at AWS of what is behind `target`.
 ///
 /// # Errors
 /// `NotReady` when there is none.
-pub(crate) fn find<'a, T>(
-    section: &'a BTreeMap<String, T>,
+pub(crate) fn find<'a>(
+    section: &'a BTreeMap<String, String>,
     kind: &str,
     application: &Application,
     target: Target<'_>,
-) -> Result<&'a T, Error> {
+) -> Result<&'a str, Error> {
     let name = name_of(application, target);
-    section.get(&name).ok_or_else(|| {
+    let found = section.get(&name).map(String::as_str);
+    found.ok_or_else(|| {
         let message = format!(
             "{kind} `{name}` is not in the wiring of this unit ({WIRING_VARIABLE}): deploy the unit \
              again, and see in `ifc check` whether it may use the {kind}"
@@ -192,49 +334,127 @@ pub(crate) fn name_of(application: &Application, target: Target<'_>) -> String {
 mod tests {
     use super::*;
 
+    fn wiring() -> Wiring {
+        Wiring::new("eu-west-1", "123456789012", "shop-dev-")
+    }
+
     #[test]
     fn what_is_written_is_read() {
-        let queue = QueueWiring {
-            url: "https://sqs.eu-west-1.amazonaws.com/123456789012/a".to_owned(),
-        };
-        let wiring = Wiring {
-            region: "eu-west-1".to_owned(),
-            queues: BTreeMap::from([("a".to_owned(), queue)]),
-            ..Wiring::default()
-        };
-        assert_eq!(Wiring::parse(&wiring.to_json()), Ok(wiring));
+        assert_eq!(Wiring::parse(&wiring().to_json()), Ok(wiring()));
+        let mut wiring = wiring();
+        wiring.dead_letters = Some("shop-dev-mail-dlq-a1b2c3".to_owned());
+        for (name, physical) in [
+            ("mail", "shop-dev-mail-a1b2c3"),
+            ("order-lines", "shop-dev-order-lines-a1b2c3.fifo"),
+            ("lib/mail", "shop-dev-lib-mail-a1b2c3"),
+            ("pinned", "a=b"),
+            ("other", "shop-dev-mail-d4e5f6"),
+        ] {
+            let sections = [&mut wiring.queues, &mut wiring.tables, &mut wiring.calls];
+            for section in sections {
+                section.insert(name.to_owned(), physical.to_owned());
+            }
+        }
+        let text = wiring.to_json();
+        let table = "\"tables\":[\"lib/mail=shop-dev-lib-mail-a1b2c3\",\"shop-dev-mail-a1b2c3\",\
+                     \"shop-dev-order-lines-a1b2c3.fifo\",\"other=shop-dev-mail-d4e5f6\",\
+                     \"pinned=a=b\"]";
+        assert!(text.contains(table), "{text}");
+        assert_eq!(Wiring::parse(&text), Ok(wiring));
+    }
+
+    #[test]
+    fn names_that_are_not_known_yet_stand_between_the_pieces() {
+        let mut wiring: Wiring<u32> = Wiring::new("eu-west-1", "123456789012", "shop-dev-");
+        wiring.queues.insert("mail".to_owned(), 7);
+        wiring.queues.insert("post".to_owned(), 8);
+        let text = |text: &str| Piece::Text(text.to_owned());
+        let expected = [
+            text(
+                "{\"version\":1,\"region\":\"eu-west-1\",\"account\":\"123456789012\",\
+                 \"prefix\":\"shop-dev-\",\"queues\":[\"",
+            ),
+            Piece::Name(7),
+            text("\",\"post="),
+            Piece::Name(8),
+            text("\"]}"),
+        ];
+        assert_eq!(wiring.pieces(|name, _| name == "mail"), expected);
+    }
+
+    /// Lambda takes 4 KB of environment; user variables want some of it too.
+    #[test]
+    fn sixty_resources_fit_into_three_kibibytes() {
+        let mut wiring = Wiring::new("ap-southeast-2", "123456789012", "warehouse-prod-");
+        for number in 0..60 {
+            let name = format!("shipment-notes-{number:02}");
+            let physical = format!("warehouse-prod-{name}-a1b2c3");
+            let section = match number % 3 {
+                0 => &mut wiring.queues,
+                1 => &mut wiring.tables,
+                _ => &mut wiring.topics,
+            };
+            section.insert(name, physical);
+        }
+        let text = wiring.to_json();
+        assert!(text.len() <= 3 * 1024, "{} bytes", text.len());
+        assert_eq!(Wiring::parse(&text), Ok(wiring));
+    }
+
+    #[test]
+    fn arns_are_computed() {
+        for (region, expected) in [
+            ("eu-west-1", "arn:aws:sns:eu-west-1:123456789012:news"),
+            ("cn-north-1", "arn:aws-cn:sns:cn-north-1:123456789012:news"),
+            (
+                "us-gov-west-1",
+                "arn:aws-us-gov:sns:us-gov-west-1:123456789012:news",
+            ),
+        ] {
+            let wiring: Wiring = Wiring::new(region, "123456789012", "p-");
+            assert_eq!(wiring.arn("sns", "news"), expected);
+        }
     }
 
     #[test]
     fn what_cannot_be_used_names_the_place() {
+        let whole = |more: &str| {
+            format!(r#"{{"version":1,"region":"x","account":"1","prefix":"a-"{more}}}"#)
+        };
         for (text, expected) in [
-            ("", "no JSON object"),
-            ("[]", "no JSON object"),
-            ("{}", "`version` is missing"),
+            (String::new(), "no JSON object"),
+            ("[]".to_owned(), "no JSON object"),
+            ("{}".to_owned(), "`version` is missing"),
             (
-                r#"{"version":2,"region":"x"}"#,
+                r#"{"version":2,"region":"x"}"#.to_owned(),
                 "it has version 2, and this program reads version 1",
             ),
-            (r#"{"version":1}"#, "`region` is missing"),
-            (r#"{"version":1,"region":""}"#, "`region` is missing"),
+            (r#"{"version":1}"#.to_owned(), "`region` is missing"),
             (
-                r#"{"version":1,"region":"x","lakes":{}}"#,
-                "`lakes` is not known",
+                r#"{"version":1,"region":""}"#.to_owned(),
+                "`region` is no text",
             ),
             (
-                r#"{"version":1,"region":"x","queues":[]}"#,
-                "`queues` is no object",
+                r#"{"version":1,"region":"x"}"#.to_owned(),
+                "`account` is missing",
+            ),
+            (whole(r#","lakes":[]"#), "`lakes` is not known"),
+            (whole(r#","queues":{}"#), "`queues` is no list"),
+            (whole(r#","queues":[1]"#), "`1` in `queues` is no text"),
+            (
+                whole(r#","queues":["b-mail-c"]"#),
+                "`b-mail-c` in `queues` tells no resource's name",
             ),
             (
-                r#"{"version":1,"region":"x","queues":{"invoices":{}}}"#,
-                "`invoices` in `queues`: missing field `url`",
+                whole(r#","queues":["a-mail"]"#),
+                "`a-mail` in `queues` tells no resource's name",
             ),
             (
-                r#"{"version":1,"region":"x","queues":{"invoices":{"url":"u","arn":"a"}}}"#,
-                "`invoices` in `queues`: unknown field `arn`",
+                whole(r#","queues":["a-mail-1","mail=x"]"#),
+                "`mail` is in `queues` twice",
             ),
         ] {
-            let error = Wiring::parse(text).unwrap_err().to_string();
+            let error = Wiring::parse(&text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
             assert!(error.contains(WIRING_VARIABLE), "{error}");
         }
