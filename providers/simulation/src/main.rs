@@ -1,22 +1,26 @@
 //! `cargo xtask simulate`: as many runs as asked for, each of a seed of its own.
 
 use ifc_simulation::{Defect, Scenario, Tally, Violation, shrink, simulate};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-cargo xtask simulate [--runs N] [--seed S] [--threads T]
+cargo xtask simulate [--runs N] [--seed S] [--threads T] [--failures F]
 
   --runs N     how many runs, of the seeds S, S + 1, … (default: 10000)
   --seed S     the first seed (default: 0)
-  --threads T  how many at once (default: one per processor)";
+  --threads T  how many at once (default: one per processor)
+  --failures F how many seeds may violate an invariant before it ends; the lowest is made smaller
+               (default: 1)";
 
 struct Arguments {
     runs: u64,
     seed: u64,
     threads: usize,
+    failures: u64,
 }
 
 fn main() -> ExitCode {
@@ -31,7 +35,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let search = Search {
         next: AtomicU64::new(0),
-        failed: AtomicBool::new(false),
+        enough: AtomicBool::new(false),
         found: Mutex::new(Found::default()),
     };
     let begun = Instant::now();
@@ -46,10 +50,13 @@ fn main() -> ExitCode {
     });
     search.tell(&arguments, begun, true);
     let found = search.found.into_inner().expect("no worker panics");
-    match found.violation {
+    for (seed, violation) in found.violations.iter().skip(1) {
+        println!("seed {seed}: {violation}");
+    }
+    match found.violations.first_key_value() {
         None => ExitCode::SUCCESS,
         Some((seed, violation)) => {
-            report(seed, &violation);
+            report(*seed, violation);
             ExitCode::FAILURE
         }
     }
@@ -62,6 +69,7 @@ fn arguments() -> Result<Arguments, String> {
         runs: 10_000,
         seed: 0,
         threads: threads.map_or(1, usize::from),
+        failures: 1,
     };
     while let Some(name) = given.next() {
         let value = given.next();
@@ -70,6 +78,7 @@ fn arguments() -> Result<Arguments, String> {
         match name.as_str() {
             "--runs" => arguments.runs = value,
             "--seed" => arguments.seed = value,
+            "--failures" => arguments.failures = value,
             "--threads" => arguments.threads = usize::try_from(value.clamp(1, 512)).unwrap_or(1),
             _ => return Err(format!("`{name}` is no option")),
         }
@@ -81,19 +90,19 @@ fn arguments() -> Result<Arguments, String> {
 struct Found {
     runs: u64,
     tally: Tally,
-    violation: Option<(u64, Violation)>,
+    violations: BTreeMap<u64, Violation>,
     told: Option<Instant>,
 }
 
 struct Search {
     next: AtomicU64,
-    failed: AtomicBool,
+    enough: AtomicBool,
     found: Mutex<Found>,
 }
 
 impl Search {
     fn work(&self, arguments: &Arguments) {
-        while !self.failed.load(Ordering::Relaxed) {
+        while !self.enough.load(Ordering::Relaxed) {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number >= arguments.runs {
                 return;
@@ -105,14 +114,9 @@ impl Search {
             match result {
                 Ok(tally) => found.tally = found.tally.with(tally),
                 Err(violation) => {
-                    self.failed.store(true, Ordering::Relaxed);
-                    // The first seed, whichever worker was faster.
-                    if found
-                        .violation
-                        .as_ref()
-                        .is_none_or(|(other, _)| seed < *other)
-                    {
-                        found.violation = Some((seed, violation));
+                    found.violations.insert(seed, violation);
+                    if found.violations.len() as u64 >= arguments.failures {
+                        self.enough.store(true, Ordering::Relaxed);
                     }
                 }
             }
