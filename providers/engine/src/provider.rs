@@ -65,7 +65,8 @@ pub trait Provider: Send + Sync {
     /// See [`ProviderErrorKind`].
     async fn create(&self, part: &Desired, token: &str) -> Result<Progress<Actual>, ProviderError>;
 
-    /// Brings the part from `from`, as far as that is known, to `to`.
+    /// Brings the part from `from` to `to`. `from` has every property that the part may have, and its
+    /// value as far as that is known; tags become exactly those of `to`.
     ///
     /// # Errors
     /// See [`ProviderErrorKind`].

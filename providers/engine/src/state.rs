@@ -41,7 +41,8 @@ pub struct PartRecord {
     pub physical_name: PhysicalName,
     /// How often its name was changed.
     pub generation: u32,
-    /// As they were last applied, with references replaced. Secrets are names.
+    /// As they were last applied, with references replaced. Secrets are names. While it is
+    /// unsettled, those that it may have been given meanwhile are there too.
     pub properties: BTreeMap<String, Value>,
     /// What the provider told.
     pub outputs: BTreeMap<String, Value>,
@@ -162,6 +163,14 @@ impl State {
     /// The outputs of one part, when it is known to exist.
     pub fn outputs(&self, address: &PartAddress) -> Option<&BTreeMap<String, Value>> {
         self.parts.get(address).map(|record| &record.outputs)
+    }
+
+    /// Whether a part or a leftover is that thing.
+    pub(crate) fn knows(&self, identity: &Identity) -> bool {
+        let is_it = |record: &PartRecord| {
+            record.part_type == identity.part_type && record.physical_name == identity.physical_name
+        };
+        self.leftovers.contains_key(identity) || self.parts.values().any(is_it)
     }
 
     /// Whether nothing at the provider is known to the state.

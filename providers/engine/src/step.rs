@@ -6,7 +6,7 @@ mod machine;
 pub(crate) use graph::StepGraph;
 pub use machine::{IllegalTransition, Phase, StepEvent, transition};
 
-use crate::model::{Identity, PartAddress};
+use crate::model::{Identity, PartAddress, Value};
 use crate::plan::{Action, Change, Plan, Planned, ReplaceOrder};
 use crate::state::{Leftover, LeftoverReason, PartRecord, StateEdit, Unsettled};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,16 +51,19 @@ fn deletes_leftover(change: &Change) -> bool {
     }
 }
 
-/// What the journal says before a step's first effect.
+/// What the journal says before a step's first effect. `told` is what the provider is told to make
+/// of the part: whatever becomes of the step, the part may have it afterwards, and what cannot be
+/// read back is known from nowhere else.
 pub(crate) fn begin_edits(
     change: &Change,
     call: Call,
     planned: Option<&Planned>,
+    told: &BTreeMap<String, Value>,
 ) -> Vec<StateEdit> {
     match (call, planned, &change.from) {
         (Call::Create, Some(planned), from) => {
             let mut edits = step_aside(change, from.as_ref());
-            edits.push(set(&change.address, creating(planned)));
+            edits.push(set(&change.address, creating(planned, told)));
             edits
         }
         (Call::Update, _, Some(from)) => {
@@ -68,7 +71,11 @@ pub(crate) fn begin_edits(
             if change.leftover {
                 edits.push(StateEdit::RemoveLeftover(from.identity()));
             }
-            let record = from.clone().while_being(Unsettled::Updating);
+            let mut record = from.clone().while_being(Unsettled::Updating);
+            for (name, value) in told {
+                let old = record.properties.entry(name.clone());
+                old.or_insert_with(|| value.clone());
+            }
             edits.push(set(&change.address, record));
             edits
         }
@@ -151,10 +158,19 @@ pub(crate) fn pessimistic_edits(plan: &Plan) -> Vec<(usize, Vec<StateEdit>)> {
             let change = &plan.changes[step.change];
             let edits = match step.call {
                 Call::None => done_edits(change, Call::None, change.from.clone()),
-                call => begin_edits(change, call, change.to.as_ref()),
+                call => begin_edits(change, call, change.to.as_ref(), &told(change.to.as_ref())),
             };
             (number, edits)
         })
+        .collect()
+}
+
+/// What the provider would be told to make of a part, without what has to be looked up.
+pub(crate) fn told(planned: Option<&Planned>) -> BTreeMap<String, Value> {
+    let properties = planned.map(|planned| &planned.part.properties);
+    let properties = properties.into_iter().flatten();
+    properties
+        .map(|(name, property)| (name.clone(), property.value.clone()))
         .collect()
 }
 
@@ -205,13 +221,13 @@ fn leftover(address: &PartAddress, record: PartRecord, why: LeftoverReason) -> S
     }))
 }
 
-/// What is known of a part while it is being made: its name.
-fn creating(planned: &Planned) -> PartRecord {
+/// What is known of a part while it is being made: its name, and what it may come to have.
+fn creating(planned: &Planned, told: &BTreeMap<String, Value>) -> PartRecord {
     PartRecord {
         part_type: planned.part.part_type.clone(),
         physical_name: planned.physical_name.clone(),
         generation: planned.generation,
-        properties: BTreeMap::new(),
+        properties: told.clone(),
         outputs: BTreeMap::new(),
         tags: planned.part.tags.clone(),
         lifecycle: planned.part.lifecycle,

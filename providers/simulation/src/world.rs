@@ -77,7 +77,7 @@ pub(crate) struct Inner {
 #[derive(Clone)]
 pub(crate) enum Request {
     Create(Desired, String),
-    Update(Desired),
+    Update(Actual, Desired),
     Delete(Target),
 }
 
@@ -93,7 +93,7 @@ struct UnderWay {
 impl Request {
     pub(crate) fn target(&self) -> &Target {
         match self {
-            Request::Create(desired, _) | Request::Update(desired) => &desired.target,
+            Request::Create(desired, _) | Request::Update(_, desired) => &desired.target,
             Request::Delete(target) => target,
         }
     }
@@ -101,7 +101,7 @@ impl Request {
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Request::Create(..) => "create",
-            Request::Update(_) => "update",
+            Request::Update(..) => "update",
             Request::Delete(_) => "delete",
         }
     }
@@ -264,7 +264,7 @@ impl Inner {
         self.handled.insert(identity.clone(), number);
         let answer = match &sent.request {
             Request::Create(desired, token) => self.create(desired, token, &sent),
-            Request::Update(desired) => self.update(desired, &sent),
+            Request::Update(from, desired) => self.update(from, desired, &sent),
             Request::Delete(target) => self.delete(target, &sent),
         };
         self.answers.insert(number, answer);
@@ -339,7 +339,7 @@ impl Inner {
         Ok(Progress::Done(self.things[&number].actual(sent.wider)))
     }
 
-    fn update(&mut self, desired: &Desired, sent: &UnderWay) -> Answer {
+    fn update(&mut self, from: &Actual, desired: &Desired, sent: &UnderWay) -> Answer {
         let identity = desired.target.identity();
         let Some(number) = self.meant(&desired.target) else {
             return refused(ProviderErrorKind::Rejected, "there is no such thing");
@@ -367,7 +367,15 @@ impl Inner {
             };
             return self.create(desired, token, sent);
         }
-        self.bring(number, desired, sent)
+        // Only what it is told to be there is taken away.
+        let mut desired = desired.clone();
+        for (name, value) in &self.things[&number].properties {
+            if !from.properties.contains_key(name) {
+                let wanted = desired.properties.entry(name.clone());
+                wanted.or_insert_with(|| value.clone());
+            }
+        }
+        self.bring(number, &desired, sent)
     }
 
     /// Brings what is there to what is wanted.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use ifc_simulation::scenario::Aim::*;
 use ifc_simulation::scenario::Fate::*;
 use ifc_simulation::scenario::Kept::*;
 use ifc_simulation::scenario::Move::*;
@@ -164,5 +165,117 @@ fn tags_are_in_doubt_after_an_interrupted_update() {
             Release(Release::default()),
         ];
         holds(4401, &moves);
+    }
+}
+
+/// A name in quarantine made the engine go on to the next, which was an orphan's: the part became
+/// the orphan's thing, and was deleted with its data when it was no longer wanted.
+#[test]
+fn what_goes_on_to_another_name_leaves_orphans_alone() {
+    let orphan = Shape {
+        sort: Guarded,
+        kept: Retained,
+        name: Some(1),
+        key: 1,
+        ..PLAIN
+    };
+    let destroyed = Run {
+        aim: Destroy,
+        consent: true,
+        ..CALM
+    };
+    let guarded = Shape {
+        sort: Guarded,
+        ..PLAIN
+    };
+    holds(
+        5,
+        &[
+            Want(0, orphan),
+            Run(CALM),
+            Run(destroyed),
+            Run(CALM),
+            Rename(0, 4, false),
+            Want(1, guarded),
+        ],
+    );
+}
+
+/// A part that became of another type was refused because its first name was an orphan's, though
+/// its names can vary.
+#[test]
+fn what_becomes_of_another_type_gets_a_name_of_its_own() {
+    let orphan = Shape {
+        sort: Guarded,
+        kept: Protected,
+        name: Some(0),
+        ..PLAIN
+    };
+    let guarded = Shape {
+        sort: Guarded,
+        ..PLAIN
+    };
+    holds(
+        19_737,
+        &[
+            Want(0, PLAIN),
+            Want(2, orphan),
+            Run(CALM),
+            Drop(2),
+            Run(CALM),
+            Want(0, guarded),
+        ],
+    );
+}
+
+/// An orphan that was wanted again kept a secret that was no longer wanted, because secrets are not
+/// read back.
+#[test]
+fn orphans_wanted_again_lose_what_cannot_be_read() {
+    let orphan = Shape {
+        kept: Retained,
+        size: 2,
+        secret: Some(0),
+        ..PLAIN
+    };
+    let again = Shape {
+        name: Some(6),
+        size: 2,
+        ..PLAIN
+    };
+    holds(
+        15_862,
+        &[
+            Want(6, orphan),
+            Run(CALM),
+            Drop(6),
+            Run(CALM),
+            Want(2, again),
+        ],
+    );
+}
+
+/// A secret that an interrupted apply may have set stays known until it is taken away again.
+#[test]
+fn secrets_are_in_doubt_after_an_interrupted_apply() {
+    let with_secret = Shape {
+        secret: Some(1),
+        ..PLAIN
+    };
+    for event in (1..60).step_by(3) {
+        let killed = Run {
+            fate: Killed(event),
+            ..CALM
+        };
+        let created = [Want(0, with_secret), Run(killed), Want(0, PLAIN)];
+        holds(3, &created);
+        let changed = [
+            Want(0, PLAIN),
+            Run(CALM),
+            Want(0, with_secret),
+            Run(killed),
+            Want(0, PLAIN),
+        ];
+        holds(3, &changed);
     }
 }

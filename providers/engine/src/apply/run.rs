@@ -385,7 +385,7 @@ impl<'a> Stepper<'a> {
 
     async fn begin(&mut self) -> StepEvent {
         let run = self.run;
-        let edits = step::begin_edits(self.change(), self.step.call, self.planned.as_ref());
+        let edits = self.begin_edits();
         let record = Record::Begin {
             step: self.number,
             edits: edits.clone(),
@@ -396,6 +396,18 @@ impl<'a> Stepper<'a> {
             // The record took long enough for the stage to be another's by now.
             Ok(()) if !run.lease.is_valid() => StepEvent::Stopped,
             Ok(()) => StepEvent::Begun,
+        }
+    }
+
+    fn begin_edits(&self) -> Vec<StateEdit> {
+        let planned = self.planned.as_ref();
+        let desired = self.asked.as_ref().and_then(|asked| asked.desired.as_ref());
+        match desired {
+            Some(desired) => {
+                let told = &desired.properties;
+                step::begin_edits(self.change(), self.step.call, planned, told)
+            }
+            None => step::begin_edits(self.change(), self.step.call, planned, &step::told(planned)),
         }
     }
 
@@ -487,8 +499,15 @@ impl<'a> Stepper<'a> {
     fn quarantined(&mut self, message: String) -> StepEvent {
         match &mut self.planned {
             Some(planned) if self.step.call == Call::Create && planned.part.naming.varies() => {
-                planned.generation += 1;
-                planned.physical_name = planned.part.naming.name(planned.generation);
+                let state = self.run.state();
+                loop {
+                    planned.generation += 1;
+                    planned.physical_name = planned.part.naming.name(planned.generation);
+                    // A name that something else of the stage has would make both one thing.
+                    if !state.knows(&planned.identity()) {
+                        break;
+                    }
+                }
                 StepEvent::NameQuarantined
             }
             // The name cannot vary: it has to become free.

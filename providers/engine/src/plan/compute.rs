@@ -455,7 +455,11 @@ impl<'a> Planner<'a> {
         reason: String,
     ) {
         let mut from = existing.record.clone();
-        from.properties = actual.properties.clone();
+        // What cannot be told of somebody else's thing is not what was recorded of ours.
+        from.properties = match foreign {
+            true => actual.properties.clone(),
+            false => diff::current(&from, Some(&actual.properties)),
+        };
         from.outputs = actual.outputs.clone();
         // What cannot be seen may be anything.
         let unseen = desired

@@ -6,7 +6,7 @@ use super::{Action, Change, Consent, PropertyChange};
 use crate::model::{ChangeClass, Identity, Part, PartAddress};
 use crate::provider::Reading;
 use crate::state::{PartRecord, Unsettled};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl<'a> Planner<'a> {
     /// Replaces what `from` is by `part`, or says why not.
@@ -103,10 +103,20 @@ impl<'a> Planner<'a> {
             .map(|record| record.generation + 1)
             .max()
             .unwrap_or(0);
-        while self.other_holder(part, generation).is_some() {
+        while self.is_taken(part, generation) {
             generation += 1;
         }
         generation
+    }
+
+    /// Whether something else has the name: another part, or what is left of one.
+    fn is_taken(&self, part: &Part, generation: u32) -> bool {
+        let identity = Identity {
+            part_type: part.part_type.clone(),
+            physical_name: part.naming.name(generation),
+        };
+        self.state.leftovers.contains_key(&identity)
+            || self.other_holder(part, generation).is_some()
     }
 
     /// The other part that has the name which this one would have. Names stay with their parts, so
@@ -123,13 +133,9 @@ impl<'a> Planner<'a> {
     /// Nothing is made under the name of something that stays. What is deleted is deleted first,
     /// see the order of steps.
     pub(super) fn keep_apart(&mut self) {
-        let orphans = self
-            .changes
-            .iter()
-            .filter(|change| change.action == Action::Retain)
-            .filter_map(|change| change.from.as_ref().map(PartRecord::identity))
-            .chain(self.orphans.iter().map(|orphan| orphan.identity.clone()));
-        let orphans: BTreeSet<Identity> = orphans.collect();
+        let orphans = self.orphans.iter();
+        let orphans = orphans.map(|orphan| (&orphan.identity, &orphan.address));
+        let orphans: BTreeMap<&Identity, &PartAddress> = orphans.collect();
         let deleted = self.changes.iter().filter(|change| change.deletes());
         let deleted = deleted.filter_map(|change| Some(change.from.as_ref()?.identity()));
         let deleted: BTreeSet<Identity> = deleted.collect();
@@ -143,9 +149,9 @@ impl<'a> Planner<'a> {
                 change.label, identity.physical_name
             );
             let holder = self.other_holder(&planned.part, planned.generation);
-            if orphans.contains(&identity) {
-                let consent = Consent::Delete(change.address.clone());
-                let message = format!("{beginning} an orphan that is kept");
+            if let Some(orphan) = orphans.get(&identity) {
+                let consent = Consent::Delete((*orphan).clone());
+                let message = format!("{beginning} the orphan of `{orphan}`, which is kept");
                 colliding.push((change.address.clone(), message, Some(consent)));
             } else if let Some(holder) = holder.filter(|_| !deleted.contains(&identity)) {
                 let message = format!("{beginning} `{holder}`, which keeps it while it exists");

@@ -201,8 +201,8 @@ fn nothing_is_made_under_the_name_of_an_orphan() {
         .unwrap();
     assert_eq!(
         plan.refusals[0].message,
-        "table/thing cannot be made: its name `fixed-table` cannot vary, and is that of an orphan \
-         that is kept"
+        "table/thing cannot be made: its name `fixed-table` cannot vary, and is that of the orphan \
+         of `table/thing`, which is kept"
     );
     assert_eq!(stage.world.names().len(), 2);
 }

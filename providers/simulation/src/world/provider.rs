@@ -244,8 +244,8 @@ impl Provider for Half {
             .await
     }
 
-    async fn update(&self, _: &Actual, to: &Desired) -> Result<Progress<Actual>, ProviderError> {
-        self.ask(Request::Update(to.clone())).await
+    async fn update(&self, from: &Actual, to: &Desired) -> Result<Progress<Actual>, ProviderError> {
+        self.ask(Request::Update(from.clone(), to.clone())).await
     }
 
     async fn delete(&self, target: &Target) -> Result<Progress<()>, ProviderError> {
