@@ -15,12 +15,7 @@ use ifc_runtime::bucket::{
     BucketOperations, ByteRange, ListObjects, Object, ObjectHead, ObjectPage, PresignPut,
     PresignedPut, PutObject,
 };
-use ifc_runtime::event_bus::{EventBusOperations, OutgoingEvent};
-use ifc_runtime::function::FunctionOperations;
-use ifc_runtime::stream::{StreamOperations, StreamRecord};
-use ifc_runtime::{
-    Application, BoxFuture, Clock, Error, ErrorKind, Provider, Target, TraceContext,
-};
+use ifc_runtime::{Application, BoxFuture, Clock, Error, ErrorKind, Provider, Target};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,21 +30,6 @@ macro_rules! unused {
             Box::pin(std::future::ready(Err(Error::new(ErrorKind::Unsupported, message))))
         }
     )*};
-}
-
-impl EventBusOperations for Aws {
-    unused! { put_events(Vec<OutgoingEvent>) -> Vec<Result<String, Error>>; }
-}
-
-impl StreamOperations for Aws {
-    unused! { append(Vec<StreamRecord>) -> Vec<Result<String, Error>>; }
-}
-
-impl FunctionOperations for Aws {
-    unused! {
-        invoke(Vec<u8>, TraceContext) -> Vec<u8>;
-        invoke_async(Vec<u8>, TraceContext) -> String;
-    }
 }
 
 impl BucketOperations for Aws {

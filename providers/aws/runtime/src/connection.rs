@@ -92,7 +92,7 @@ pub(crate) async fn collect(
 pub(crate) mod scripted {
     use super::*;
     use std::collections::VecDeque;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     /// Answers in this order, and keeps what it was asked.
     pub(crate) struct Scripted {
@@ -128,6 +128,15 @@ pub(crate) mod scripted {
                 let answer = self.answers.lock().unwrap().pop_front();
                 answer.expect("the script has an answer")
             })
+        }
+    }
+
+    impl Exchange for Arc<Scripted> {
+        fn exchange(
+            &self,
+            request: Request<Body>,
+        ) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+            (**self).exchange(request)
         }
     }
 

@@ -1,6 +1,10 @@
 //! The services for real, as far as an emulator is: what is sent is what arrives.
 
+mod event_bus;
+mod stream;
+
 use crate::aws::Aws;
+use crate::connection::scripted::Scripted;
 use crate::envelope;
 use crate::queue::SQS;
 use crate::transport::{Repeat, Service};
@@ -10,6 +14,7 @@ use ifc_manifest::format::Value as Config;
 use ifc_manifest::kind::config::ConfigKnobs;
 use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan};
 use ifc_runtime::config::ConfigOperations as _;
+use ifc_runtime::function::FunctionOperations as _;
 use ifc_runtime::queue::{OutgoingMessage, QueueOperations as _};
 use ifc_runtime::secret::SecretOperations as _;
 use ifc_runtime::topic::{TopicMessage, TopicOperations as _};
@@ -46,6 +51,15 @@ pub(crate) fn aws(endpoint: &str, resources: Vec<ResourceDescriptor>, wiring: &W
     Aws::from_environment(Arc::new(application), Arc::new(SystemClock), variable).unwrap()
 }
 
+/// A provider whose network answers what was written down.
+pub(crate) fn with_answers(script: &Arc<Scripted>, wire: impl FnOnce(&mut Wiring)) -> Aws {
+    let mut wiring = wiring();
+    wire(&mut wiring);
+    let mut aws = aws("http://127.0.0.1:1", Vec::new(), &wiring);
+    aws.transport.exchange = Box::new(Arc::clone(script));
+    aws
+}
+
 pub(crate) fn wiring() -> Wiring {
     Wiring::new("eu-west-1", "123456789012", "shop-dev-")
 }
@@ -57,7 +71,7 @@ pub(crate) async fn call(aws: &Aws, service: &Service, operation: &str, input: V
     call.await.unwrap()
 }
 
-fn target(name: &str) -> Target<'_> {
+pub(crate) fn target(name: &str) -> Target<'_> {
     Target {
         package: "shop",
         name,
@@ -87,7 +101,7 @@ async fn with_queue(endpoint: &str, name: &str, attributes: Value) -> (Aws, Stri
 }
 
 /// What is in the queue, in the order of its arrival, until there is nothing more.
-async fn receive(aws: &Aws, url: &str) -> Vec<envelope::Enveloped> {
+async fn receive_texts(aws: &Aws, url: &str) -> Vec<String> {
     let mut arrived = Vec::new();
     loop {
         let input = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 600 });
@@ -99,12 +113,19 @@ async fn receive(aws: &Aws, url: &str) -> Vec<envelope::Enveloped> {
             return arrived;
         };
         for message in messages {
-            arrived.push(envelope::open(message["Body"].as_str().unwrap()).unwrap());
+            arrived.push(message["Body"].as_str().unwrap().to_owned());
             let receipt = &message["ReceiptHandle"];
             let input = json!({ "QueueUrl": url, "ReceiptHandle": receipt });
             call(aws, &SQS, "DeleteMessage", input).await;
         }
     }
+}
+
+/// As [`receive_texts`], opened.
+async fn receive(aws: &Aws, url: &str) -> Vec<envelope::Enveloped> {
+    let texts = receive_texts(aws, url).await;
+    let opened = texts.iter().map(|text| envelope::open(text).unwrap());
+    opened.collect()
 }
 
 #[tokio::test]
@@ -241,6 +262,29 @@ async fn a_fifo_queue_keeps_the_order_and_takes_equal_messages_twice() {
         .map(|arrived| String::from_utf8(arrived.body).unwrap())
         .collect();
     assert_eq!(bodies, ["1", "2", "3", "3", "3", "4"]);
+}
+
+#[tokio::test]
+async fn an_asynchronous_call_waits_in_the_functions_own_queue() {
+    let Some(endpoint) = endpoint("asynchronous calls through SQS") else {
+        return;
+    };
+    let (consumer, url) = with_queue(&endpoint, "calls", json!({})).await;
+    let mut wiring = wiring();
+    wiring.calls.insert("work".to_owned(), "calls".to_owned());
+    let aws = aws(&endpoint, Vec::new(), &wiring);
+    let trace = TraceContext::root();
+    let argument = br#"{"a": 1.0}"#.to_vec();
+    let id = aws.invoke_async(target("work"), argument.clone(), trace);
+    let expected = envelope::Enveloped {
+        id: id.await.unwrap(),
+        trace: Some(trace),
+        attributes: BTreeMap::new(),
+        body: argument.clone(),
+    };
+    assert_eq!(receive(&consumer, &url).await, [expected]);
+    let error = aws.invoke_async(target("other"), argument, trace).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotReady);
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! What a message looks like on its way through SQS and SNS: the body with what belongs to it.
+//! What a message looks like on its way through SQS, SNS, Kinesis and Lambda, and as the detail of
+//! an event of EventBridge: the body with what belongs to it.
 //!
 //! ```json
 //! {"ifc":{"id":"…","trace":"00-…-01","attributes":{"region":"eu"}},"body":{"order":"o-1"}}
@@ -7,7 +8,11 @@
 //! Message attributes would be the services' own place for it, but they take ten, and the contract
 //! promises ten to the application besides id and trace. Filters of subscriptions look into the body
 //! (`FilterPolicyScope` = `MessageBody`, below `ifc` and `attributes`). The body of a message is
-//! JSON, and it arrives byte for byte.
+//! JSON, and it arrives byte for byte; only EventBridge may write the same JSON otherwise.
+//!
+//! An event has beside that the declared fields of its bus, as texts, for patterns:
+//! `{"detail":{"ifc":{"fields":{"data/region":["eu"]}}}}`. Its `source` and `detail-type` are
+//! EventBridge's own, its subject is an attribute.
 
 use ifc_runtime::TraceContext;
 use serde::{Deserialize, Serialize};
@@ -42,6 +47,8 @@ struct Inner<'a> {
     id: Cow<'a, str>,
     trace: Cow<'a, str>,
     attributes: Cow<'a, BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    fields: BTreeMap<String, String>,
 }
 
 /// The text to send. `None` when the body is no JSON.
@@ -51,16 +58,34 @@ pub(crate) fn seal(
     attributes: &BTreeMap<String, String>,
     body: &[u8],
 ) -> Option<String> {
+    seal_with_fields(id, trace, attributes, BTreeMap::new(), body)
+}
+
+/// As [`seal`], with fields for patterns, by [`field_name`].
+pub(crate) fn seal_with_fields(
+    id: &str,
+    trace: TraceContext,
+    attributes: &BTreeMap<String, String>,
+    fields: BTreeMap<String, String>,
+    body: &[u8],
+) -> Option<String> {
     let outer = Outer {
         ifc: Inner {
             id: id.into(),
             trace: trace.to_string().into(),
             attributes: Cow::Borrowed(attributes),
+            fields,
         },
         body: serde_json::from_slice(body).ok()?,
     };
     let text = serde_json::to_string(&outer).ok()?;
     Some(without_noncharacters(text))
+}
+
+/// How the declared field of this path is called below `fields`: in the names of a pattern a dot
+/// would be a step down.
+pub fn field_name(path: &str) -> String {
+    path.replace('.', "/")
 }
 
 /// SQS refuses the two characters that are in no text; JSON has another way to write them.

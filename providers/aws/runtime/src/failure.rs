@@ -42,6 +42,7 @@ pub(crate) enum Class {
 const THROTTLED: &[&str] = &[
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
+    "KMSThrottlingException",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -57,6 +58,7 @@ const THROTTLED: &[&str] = &[
 
 const TRANSIENT: &[&str] = &[
     "InternalError",
+    "InternalException",
     "InternalFailure",
     "InternalServerError",
     "InternalServiceError",
@@ -77,6 +79,7 @@ const DENIED: &[&str] = &[
     "InvalidClientTokenId",
     "InvalidSignatureException",
     "MissingAuthenticationToken",
+    "NotAuthorizedForSourceException",
     "SignatureDoesNotMatch",
     "UnauthorizedOperation",
     "UnrecognizedClientException",

@@ -12,11 +12,15 @@ pub mod envelope;
 pub mod wiring;
 
 mod config;
+mod event_bus;
+mod function;
 mod queue;
 mod secret;
+mod stream;
 mod table;
 mod topic;
 
+mod batch;
 mod transport;
 
 mod base64;

@@ -1,8 +1,9 @@
 //! Topics: messages go to SNS in as few calls as its limits allow. SNS speaks forms and XML.
 
 use crate::aws::{Aws, named};
+use crate::batch::{Limits, in_batches, results_by_id};
 use crate::failure::{Failure, element};
-use crate::queue::{batch_results, batches, sealed};
+use crate::queue::sealed;
 use crate::transport::Call;
 use crate::wiring;
 use axum::http::Method;
@@ -41,31 +42,14 @@ impl TopicOperations for Aws {
                 .into_iter()
                 .map(entry)
                 .collect::<Result<_, Error>>()?;
-            let mut results: Vec<Result<String, Error>> = Vec::with_capacity(entries.len());
-            for batch in batches(&entries, |entry| entry.text.len()) {
-                match self.publish_batch(&arn, batch).await {
-                    Ok(answers) => {
-                        results.extend(batch.iter().zip(answers).map(|(entry, answer)| {
-                            let result = answer.map(|()| entry.id.clone());
-                            result.map_err(|failure| Error::from(failure).on(topic, PUBLISH))
-                        }))
-                    }
-                    // Nothing was accepted.
-                    Err(failure) if batch.len() == entries.len() => return Err(failure.into()),
-                    Err(failure) => {
-                        let cause = Error::from(failure).on(topic, PUBLISH);
-                        let again = |_| {
-                            let message = "the call for this part of the batch failed";
-                            Err(Error::new(cause.kind(), message)
-                                .on(topic, PUBLISH)
-                                .retry_safe(cause.is_retry_safe())
-                                .caused_by(cause.to_string()))
-                        };
-                        results.extend(batch.iter().map(again));
-                    }
-                }
-            }
-            Ok(results)
+            let call = |batch| self.publish_batch(&arn, batch);
+            let results = in_batches(&entries, Limits::MESSAGES, |e| e.text.len(), call).await?;
+            let published = |(entry, result): (Entry, Result<(), Error>)| {
+                result
+                    .map(|()| entry.id)
+                    .map_err(|error| error.on(topic, PUBLISH))
+            };
+            Ok(entries.into_iter().zip(results).map(published).collect())
         })
     }
 }
@@ -98,7 +82,7 @@ impl Aws {
             }
         }
         let answer = self.call_sns(&fields).await?;
-        batch_results(batch.len(), &results_of(&answer))
+        results_by_id(batch.len(), &results_of(&answer))
     }
 
     /// Calls SNS with the fields of a form, and returns its XML.
@@ -173,12 +157,12 @@ mod tests {
                       <Successful><member><MessageId>m</MessageId><Id>0</Id></member>\
                       <member><Id>2</Id></member></Successful></PublishBatchResult>\
                       </PublishBatchResponse>";
-        let results = batch_results(3, &results_of(answer)).unwrap();
+        let results = results_by_id(3, &results_of(answer)).unwrap();
         let codes: Vec<Option<String>> = results
             .into_iter()
             .map(|result| result.err().map(|failure| failure.code))
             .collect();
         assert_eq!(codes, [None, Some("InternalError".to_owned()), None]);
-        assert!(batch_results(1, &results_of("<html>")).is_err());
+        assert!(results_by_id(1, &results_of("<html>")).is_err());
     }
 }

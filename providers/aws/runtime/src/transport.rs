@@ -283,7 +283,6 @@ mod tests {
     use super::*;
     use crate::connection::scripted::{Scripted, answer};
     use crate::date;
-    use ifc_runtime::BoxFuture;
     use std::time::SystemTime;
 
     const SERVICE: Service = Service {
@@ -299,15 +298,6 @@ mod tests {
     impl Clock for Then {
         fn now(&self) -> SystemTime {
             self.0
-        }
-    }
-
-    impl Exchange for Arc<Scripted> {
-        fn exchange(
-            &self,
-            request: Request<Body>,
-        ) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
-            (**self).exchange(request)
         }
     }
 
