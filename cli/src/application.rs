@@ -17,14 +17,14 @@ const LOCAL_DIRECTORY: &str = ".ifc";
 /// The variable by which the user says otherwise.
 pub(crate) const DATA_DIRECTORY_VARIABLE: &str = "IFC_DATA_DIR";
 
-/// Finds the application.
-pub(crate) fn find(global: &Global) -> Result<Project, Failure> {
+/// What the flags choose.
+pub(crate) fn selection(global: &Global) -> Selection {
     let color = match global.color {
         ColorChoice::Auto => None,
         ColorChoice::Always => Some("always".to_owned()),
         ColorChoice::Never => Some("never".to_owned()),
     };
-    let mut project = Project::find(&Selection {
+    Selection {
         directory: global.directory.clone(),
         package: global.package.clone(),
         binary: global.bin.clone(),
@@ -33,10 +33,17 @@ pub(crate) fn find(global: &Global) -> Result<Project, Failure> {
             enable: global.features.clone(),
             no_default: global.no_default_features,
         },
+        target: None,
+        builder: None,
         target_directory: None,
         color,
         shim: None,
-    })?;
+    }
+}
+
+/// Finds the application.
+pub(crate) fn find(global: &Global) -> Result<Project, Failure> {
+    let mut project = Project::find(&selection(global))?;
     // Elsewhere programs are not of the format whose links can be read.
     if cfg!(target_os = "linux") {
         let shim = shim::path(&project)?;

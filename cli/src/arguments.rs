@@ -108,6 +108,8 @@ pub(crate) enum Command {
     Graph(Graph),
     /// Run `cargo test` with the permissions of every unit enforced
     Test(Test),
+    /// Build the application for a cloud and pack it, without deploying it
+    Build(Build),
     /// Show what would have to be done so that a stage is as the application says
     Plan(Plan),
     /// Make a stage what the application says, or carry out a saved plan
@@ -263,6 +265,19 @@ pub(crate) struct Consent {
     /// Keep a resource that has another name now
     #[arg(long, value_name = "OLD=NEW")]
     pub(crate) rename: Vec<String>,
+}
+
+/// Build for a cloud.
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// Provider to build for [default: aws]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// File to write the archive to [default: below the target directory]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Show what would be done.

@@ -8,6 +8,8 @@ mod command;
 
 mod access;
 mod application;
+#[cfg(feature = "aws")]
+mod build;
 mod exit;
 mod failure;
 mod progress;

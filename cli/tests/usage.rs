@@ -13,12 +13,13 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_everything() {
-    let commands: [&[&str]; 26] = [
+    let commands: [&[&str]; 27] = [
         &[],
         &["new"],
         &["dev"],
         &["check"],
         &["graph"],
+        &["build"],
         &["plan"],
         &["apply"],
         &["destroy"],

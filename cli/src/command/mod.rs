@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod apply;
+mod build;
 mod check;
 mod child;
 mod completions;
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Graph(graph) => graph::run(&global, &graph),
         Command::Dev(dev) => dev::run(&global, &dev),
         Command::Test(test) => test::run(&global, &test),
+        Command::Build(build) => build::run(&global, &build),
         Command::Plan(plan) => plan::run(&global, &plan),
         Command::Apply(apply) => apply::run(&global, &apply),
         Command::Destroy(destroy) => destroy::run(&global, &destroy),

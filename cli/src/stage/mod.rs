@@ -60,19 +60,34 @@ type Open = fn(&Project, &StageName, Option<PathBuf>) -> Result<Box<dyn Provider
 type Grants = fn(&str, &BTreeMap<String, Value>) -> Option<Granted>;
 
 /// The providers that stages can be at: one line each.
-const BACKENDS: [Backend; 1] = [local::BACKEND];
+const BACKENDS: &[Backend] = &[local::BACKEND];
+
+/// Providers that this command could have and was built without.
+const ABSENT: &[&str] = match cfg!(feature = "aws") {
+    true => &[],
+    false => &["aws"],
+};
 
 /// The backend of a provider.
 fn backend(name: &str) -> Result<&'static Backend, Failure> {
     let found = BACKENDS.iter().find(|backend| backend.name == name);
-    found.ok_or_else(|| {
-        let known = BACKENDS.each_ref().map(|backend| backend.name);
-        let failure = Failure::usage(format!("nothing can be deployed to provider `{name}`"));
-        match ifc_graph::suggest::sentence(name, &known) {
-            Some(sentence) => failure.help(sentence),
-            None => failure,
-        }
-    })
+    found.ok_or_else(|| unavailable(name))
+}
+
+/// Why there is no backend of this name.
+pub(crate) fn unavailable(name: &str) -> Failure {
+    if ABSENT.contains(&name) {
+        return Failure::usage(format!("this `ifc` was built without provider `{name}`")).help(
+            "build it with its default cargo features; in the repository of `ifc` itself, run \
+             `cargo ifc-aws` in the place of `cargo ifc`",
+        );
+    }
+    let known: Vec<&str> = BACKENDS.iter().map(|backend| backend.name).collect();
+    let failure = Failure::usage(format!("nothing can be deployed to provider `{name}`"));
+    match ifc_graph::suggest::sentence(name, &known) {
+        Some(sentence) => failure.help(sentence),
+        None => failure,
+    }
 }
 
 /// A stage of the application.

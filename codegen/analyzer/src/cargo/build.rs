@@ -36,8 +36,9 @@ pub struct Library {
 }
 
 pub(super) fn build(project: &Project) -> Result<Built, CargoError> {
-    let mut command = Command::new(program());
     let selection = &project.selection;
+    let builder = selection.builder.clone().map(PathBuf::into_os_string);
+    let mut command = Command::new(builder.unwrap_or_else(program));
     command
         .current_dir(&project.package_root)
         // The linker and its flags are given for the program alone: given for all, they would be
@@ -56,6 +57,9 @@ pub(super) fn build(project: &Project) -> Result<Built, CargoError> {
     if selection.release {
         command.arg("--release");
     }
+    if let Some(target) = &selection.target {
+        command.args(["--target", target]);
+    }
     if let Some(directory) = &selection.target_directory {
         command.arg("--target-dir").arg(directory);
     }
@@ -69,7 +73,8 @@ pub(super) fn build(project: &Project) -> Result<Built, CargoError> {
         // Where LLVM puts variables of a codegen unit together (not on x86-64), a function that
         // needs one of them would seem to need all.
         command.arg("-Cllvm-args=-enable-global-merge=false");
-        if let Some(linker) = linker::of_user(&project.workspace_root) {
+        let target = selection.target.as_deref();
+        if let Some(linker) = linker::of_user(&project.workspace_root, target) {
             command.env(shim::LINKER_VARIABLE, linker);
         }
     }

@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item};
 
-/// The linker of the first `[target.…]` table that names one, nearest file first.
-pub(super) fn of_user(workspace_root: &Path) -> Option<PathBuf> {
+/// The linker of the `[target.…]` table for the chosen target, or of the first that names one when
+/// none was chosen; nearest file first.
+pub(super) fn of_user(workspace_root: &Path, target: Option<&str>) -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
@@ -18,7 +19,7 @@ pub(super) fn of_user(workspace_root: &Path) -> Option<PathBuf> {
     for folder in folders {
         for name in ["config.toml", "config"] {
             if let Ok(text) = std::fs::read_to_string(folder.join(name))
-                && let Some(linker) = linker_in(&text)
+                && let Some(linker) = linker_in(&text, target)
             {
                 return Some(resolve(&linker, &folder));
             }
@@ -27,11 +28,12 @@ pub(super) fn of_user(workspace_root: &Path) -> Option<PathBuf> {
     None
 }
 
-fn linker_in(text: &str) -> Option<String> {
+fn linker_in(text: &str, target: Option<&str>) -> Option<String> {
     let document: DocumentMut = text.parse().ok()?;
     let targets = document.get("target")?.as_table_like()?;
     targets
         .iter()
+        .filter(|(name, _)| target.is_none_or(|target| *name == target))
         .filter_map(|(_, target)| target.get("linker").and_then(Item::as_str))
         .map(str::to_owned)
         .next()
@@ -53,9 +55,13 @@ mod tests {
     #[test]
     fn a_linker_of_any_target_table_is_found() {
         let text = "[build]\njobs = 2\n[target.x86_64-unknown-linux-gnu]\nlinker = \"clang\"\n";
-        assert_eq!(linker_in(text).as_deref(), Some("clang"));
-        assert_eq!(linker_in("[target.'cfg(unix)']\nrustflags = []\n"), None);
-        assert_eq!(linker_in("not toml ="), None);
+        assert_eq!(linker_in(text, None).as_deref(), Some("clang"));
+        assert_eq!(
+            linker_in("[target.'cfg(unix)']\nrustflags = []\n", None),
+            None
+        );
+        assert_eq!(linker_in("not toml =", None), None);
+        assert_eq!(linker_in(text, Some("aarch64-unknown-linux-gnu")), None);
     }
 
     #[test]
@@ -69,8 +75,8 @@ mod tests {
             std::fs::write(folder.join(".cargo/config.toml"), text).unwrap();
         };
         write(root.path(), "far");
-        assert_eq!(of_user(&inner), Some("far".into()));
+        assert_eq!(of_user(&inner, None), Some("far".into()));
         write(&inner, "tools/near");
-        assert_eq!(of_user(&inner), Some(inner.join("tools/near")));
+        assert_eq!(of_user(&inner, None), Some(inner.join("tools/near")));
     }
 }

@@ -13,6 +13,7 @@ pub use error::{Candidate, CargoError};
 
 use cargo_metadata::Metadata;
 use cargo_metadata::PackageId;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,10 @@ pub struct Selection {
     pub release: bool,
     /// Cargo features.
     pub features: Features,
+    /// What to build for, as `cargo build --target` takes it, instead of the usual.
+    pub target: Option<String>,
+    /// The program that builds in the place of cargo, and takes its arguments.
+    pub builder: Option<PathBuf>,
     /// Where to build instead of the user's own target directory.
     pub target_directory: Option<PathBuf>,
     /// What to tell cargo about colours: `always`, `never` or `auto`.
@@ -95,6 +100,28 @@ impl Project {
         roots.sort();
         roots.dedup();
         roots
+    }
+
+    /// The cargo features that the package declares, each with what it enables.
+    pub fn features(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.metadata[&self.package_id].features
+    }
+
+    /// The features of the SDK that the package's dependency on it names, and whether that brings
+    /// the default ones: whatever features of its own the package is built with.
+    pub fn features_of_sdk(&self) -> (Vec<&str>, bool) {
+        let dependencies = &self.metadata[&self.package_id].dependencies;
+        let dependencies = dependencies.iter().filter(|dependency| {
+            dependency.name == select::SDK
+                && dependency.kind == cargo_metadata::DependencyKind::Normal
+        });
+        let mut features = Vec::new();
+        let mut defaults = false;
+        for dependency in dependencies {
+            features.extend(dependency.features.iter().map(String::as_str));
+            defaults |= dependency.uses_default_features;
+        }
+        (features, defaults)
     }
 
     /// Has `shim` act as the linker of the program, see [`Selection::shim`].

@@ -6,3 +6,5 @@
 //! share one public vocabulary. Nothing here runs in an application.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod package;
