@@ -134,7 +134,7 @@ pub enum ReplaceOrder {
 pub struct Planned {
     /// The part of the blueprint.
     pub part: Part,
-    /// The generation of its name. The engine goes on to later ones when a name is quarantined.
+    /// The generation of its name. The engine goes on to later ones when a name cannot be used.
     pub generation: u32,
     /// Its name.
     pub physical_name: PhysicalName,

@@ -39,11 +39,11 @@ fn naming(shape: &Shape, name: u8) -> Naming {
     }
 }
 
-/// The name that the part of a slot begins with when no other part has it.
-pub(crate) fn first_identity(shape: &Shape, slot: u8) -> Identity {
+/// A name that the part of a slot has when no other part has it.
+pub(crate) fn name_of(shape: &Shape, slot: u8, generation: u32) -> Identity {
     Identity {
         part_type: type_of(shape.sort),
-        physical_name: naming(shape, shape.name.unwrap_or(slot)).name(0),
+        physical_name: naming(shape, shape.name.unwrap_or(slot)).name(generation),
     }
 }
 

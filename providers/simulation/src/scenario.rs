@@ -125,6 +125,8 @@ pub enum Meddling {
     Rekey(u8),
     /// Makes a thing of their own under the name that the part would have.
     Squat,
+    /// Makes a thing of their own under the name that the part would have next.
+    SquatNext,
 }
 
 /// One or two commands that run at the same time.

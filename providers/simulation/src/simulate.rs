@@ -4,7 +4,7 @@ mod check;
 mod process;
 mod settle;
 
-use crate::application::{Application, address, first_identity, stage};
+use crate::application::{Application, address, name_of, stage};
 use crate::chance::Chance;
 use crate::defect::Defect;
 use crate::scenario::{Aim, Meddling, Move, Run, Scenario};
@@ -174,17 +174,22 @@ impl Simulation {
     }
 
     fn meddle(&mut self, slot: u8, meddling: Meddling) {
-        let record = self.peek().and_then(|state| {
-            let record = state.parts.get(&address(slot))?;
-            Some(record.identity())
-        });
+        let record = self
+            .peek()
+            .and_then(|state| state.parts.get(&address(slot)).cloned());
         let shape = self.application.slots.get(&slot);
-        let identity = record.or_else(|| Some(first_identity(shape?, slot)));
+        let identity = match (record, meddling) {
+            (Some(record), Meddling::SquatNext) => {
+                shape.map(|shape| name_of(shape, slot, record.generation + 1))
+            }
+            (Some(record), _) => Some(record.identity()),
+            (None, _) => shape.map(|shape| name_of(shape, slot, 0)),
+        };
         let Some(identity) = identity else { return };
         let mut world = self.world.at(self.clock.now());
         let number = world.of(&identity).first().copied();
         match (number, meddling) {
-            (None, Meddling::Squat) => world.squat(identity, &address(slot)),
+            (None, Meddling::Squat | Meddling::SquatNext) => world.squat(identity, &address(slot)),
             (Some(number), Meddling::Delete) => world.vanish(number),
             (Some(number), Meddling::Resize(size)) => {
                 let size = Value::Integer(i64::from(size) + 1);

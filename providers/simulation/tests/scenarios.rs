@@ -6,6 +6,7 @@
 use ifc_simulation::scenario::Aim::*;
 use ifc_simulation::scenario::Fate::*;
 use ifc_simulation::scenario::Kept::*;
+use ifc_simulation::scenario::Meddling::{Squat, SquatNext};
 use ifc_simulation::scenario::Move::*;
 use ifc_simulation::scenario::Sort::*;
 use ifc_simulation::scenario::{CALM, KIND, Move, PLAIN, ProviderFaults, Release, Run, Shape};
@@ -278,4 +279,32 @@ fn secrets_are_in_doubt_after_an_interrupted_apply() {
         ];
         holds(3, &changed);
     }
+}
+
+/// A part that became of another type was to be made under a name that somebody else's thing had,
+/// by every apply anew.
+#[test]
+fn replacements_give_way_to_names_of_somebody_else() {
+    let slow = Shape {
+        sort: Slow,
+        ..PLAIN
+    };
+    for fixed in [false, true] {
+        let plain = Shape { fixed, ..PLAIN };
+        let squatted = [
+            Want(3, plain),
+            Meddle(3, Squat),
+            Want(3, slow),
+            Run(CALM),
+            Want(3, plain),
+        ];
+        holds(45_120, &squatted);
+    }
+    let next = [
+        Want(3, PLAIN),
+        Run(CALM),
+        Meddle(3, SquatNext),
+        Want(3, Shape { key: 1, ..PLAIN }),
+    ];
+    holds(3, &next);
 }

@@ -473,7 +473,18 @@ impl<'a> Stepper<'a> {
                 }
             }
             ProviderErrorKind::Unavailable | ProviderErrorKind::Uncertain => self.troubled(message),
-            ProviderErrorKind::NameQuarantined => self.quarantined(message),
+            ProviderErrorKind::NameQuarantined => match self.go_on_to_next_name() {
+                true => StepEvent::NameUnusable,
+                // The name cannot vary: it has to become free.
+                false => self.troubled(message),
+            },
+            // Nobody looked at the names of later generations.
+            ProviderErrorKind::NameTaken { .. }
+                if matches!(self.change().action, Action::Replace(_))
+                    && self.go_on_to_next_name() =>
+            {
+                StepEvent::NameUnusable
+            }
             ProviderErrorKind::NameTaken { .. } => {
                 self.without_effect = true;
                 self.failure = Some(message);
@@ -496,22 +507,22 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    fn quarantined(&mut self, message: String) -> StepEvent {
-        match &mut self.planned {
-            Some(planned) if self.step.call == Call::Create && planned.part.naming.varies() => {
-                let state = self.run.state();
-                loop {
-                    planned.generation += 1;
-                    planned.physical_name = planned.part.naming.name(planned.generation);
-                    // A name that something else of the stage has would make both one thing.
-                    if !state.knows(&planned.identity()) {
-                        break;
-                    }
-                }
-                StepEvent::NameQuarantined
+    /// Whether there is another name to try. It is one that nothing else of the stage has: both would
+    /// become one thing.
+    fn go_on_to_next_name(&mut self) -> bool {
+        let Some(planned) = &mut self.planned else {
+            return false;
+        };
+        if self.step.call != Call::Create || !planned.part.naming.varies() {
+            return false;
+        }
+        let state = self.run.state();
+        loop {
+            planned.generation += 1;
+            planned.physical_name = planned.part.naming.name(planned.generation);
+            if !state.knows(&planned.identity()) {
+                return true;
             }
-            // The name cannot vary: it has to become free.
-            _ => self.troubled(message),
         }
     }
 

@@ -4,7 +4,7 @@ use super::compute::{Planner, change_of, order_of, planned};
 use super::consent::covers;
 use super::{Action, Change, Consent, PropertyChange};
 use crate::model::{ChangeClass, Identity, Part, PartAddress};
-use crate::provider::Reading;
+use crate::provider::{Owner, Reading};
 use crate::state::{PartRecord, Unsettled};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,7 +109,8 @@ impl<'a> Planner<'a> {
         generation
     }
 
-    /// Whether something else has the name: another part, or what is left of one.
+    /// Whether something else has the name: another part, what is left of one, or a thing of
+    /// somebody else's.
     fn is_taken(&self, part: &Part, generation: u32) -> bool {
         let identity = Identity {
             part_type: part.part_type.clone(),
@@ -117,6 +118,18 @@ impl<'a> Planner<'a> {
         };
         self.state.leftovers.contains_key(&identity)
             || self.other_holder(part, generation).is_some()
+            || self.foreign_owner(&identity).is_some()
+    }
+
+    /// Whose the thing of that name is, when it was seen to be somebody else's.
+    fn foreign_owner(&self, identity: &Identity) -> Option<&'a str> {
+        match self.reading(identity)? {
+            Reading::Present {
+                owner: Owner::Foreign { description },
+                ..
+            } => Some(description),
+            _ => None,
+        }
     }
 
     /// The other part that has the name which this one would have. Names stay with their parts, so
@@ -155,6 +168,10 @@ impl<'a> Planner<'a> {
                 colliding.push((change.address.clone(), message, Some(consent)));
             } else if let Some(holder) = holder.filter(|_| !deleted.contains(&identity)) {
                 let message = format!("{beginning} `{holder}`, which keeps it while it exists");
+                colliding.push((change.address.clone(), message, None));
+            } else if let Some(owner) = self.foreign_owner(&identity) {
+                let message =
+                    format!("{beginning} a thing of {owner}; delete it, or choose another");
                 colliding.push((change.address.clone(), message, None));
             }
         }

@@ -40,7 +40,8 @@ pub enum ProviderErrorKind {
         /// On what.
         on: String,
     },
-    /// There is something of this name that is not ours. Not retried, nothing is touched.
+    /// There is something of this name that is not ours, and nothing was touched. Not retried; a
+    /// replacement goes on to the name of the next generation.
     NameTaken {
         /// Whose, as far as it can be told.
         owner: String,

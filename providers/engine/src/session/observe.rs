@@ -36,7 +36,12 @@ fn sought(blueprint: &Blueprint, state: &State) -> Vec<Sought> {
     }
     for part in blueprint.parts().values() {
         let known = state.parts.get(&part.address);
-        if known.is_none_or(|record| record.part_type != part.part_type) {
+        // The name that it would have in another type, or if its fixed name became another.
+        let is_there = known.is_some_and(|record| {
+            let stays = part.naming.varies() || part.naming.name(0) == record.physical_name;
+            record.part_type == part.part_type && stays
+        });
+        if !is_there {
             let target = Target {
                 address: part.address.clone(),
                 part_type: part.part_type.clone(),

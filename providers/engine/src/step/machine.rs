@@ -13,7 +13,7 @@
 //! | calling | completed | ended well |
 //! | calling | accepted | polling |
 //! | calling | hindered | retrying |
-//! | calling | name quarantined | queued, with the next name |
+//! | calling | name unusable | queued, with the next name |
 //! | calling | refused | ended badly |
 //! | calling, retrying, polling | patience spent | ended badly |
 //! | retrying | due | calling |
@@ -83,8 +83,8 @@ pub enum StepEvent {
     Accepted,
     /// The provider failed in a way that passes.
     Hindered,
-    /// The name cannot be used for a while.
-    NameQuarantined,
+    /// The name cannot be used, and there are others.
+    NameUnusable,
     /// The provider failed for good, or broke its contract.
     Refused,
     /// It took longer than it may.
@@ -165,7 +165,7 @@ pub fn transition(phase: Phase, event: StepEvent) -> Result<Phase, IllegalTransi
         (Phase::Calling, E::Completed) => Phase::EndedWell,
         (Phase::Calling, E::Accepted) => Phase::Polling,
         (Phase::Calling, E::Hindered) => Phase::Retrying,
-        (Phase::Calling, E::NameQuarantined) => Phase::Queued,
+        (Phase::Calling, E::NameUnusable) => Phase::Queued,
         (Phase::Calling | Phase::Polling, E::Refused) => Phase::EndedBadly,
         (Phase::Calling | Phase::Retrying | Phase::Polling, E::PatienceSpent) => Phase::EndedBadly,
         (Phase::Retrying, E::Due) => Phase::Calling,
@@ -195,7 +195,7 @@ mod tests {
         StepEvent::Completed,
         StepEvent::Accepted,
         StepEvent::Hindered,
-        StepEvent::NameQuarantined,
+        StepEvent::NameUnusable,
         StepEvent::Refused,
         StepEvent::PatienceSpent,
         StepEvent::Due,

@@ -150,25 +150,28 @@ fn a_quarantined_name_gives_way_to_the_next() {
     stage.assert_is(&parts);
 }
 
+/// Somebody else's thing under a name of a part's.
+fn squat(stage: &Stage, part: &ifc_engine::Part, generation: u32) -> ifc_engine::Identity {
+    let identity = ifc_engine::Identity {
+        part_type: part.part_type.clone(),
+        physical_name: part.naming.name(generation),
+    };
+    let mut world = stage.world.lock();
+    let mut theirs = world.things.values().next().unwrap().clone();
+    theirs.tags.clear();
+    world.things.insert(identity.clone(), theirs);
+    identity
+}
+
 #[test]
 fn a_name_that_is_taken_is_not_touched_and_leaves_nothing_behind() {
     let stage = Stage::new();
     let queue = thing("queue");
-    stage.apply(&[queue.clone(), thing("table")]);
-    // Somebody else has the name of the next generation.
-    let name = queue.naming.name(1);
-    {
-        let mut world = stage.world.lock();
-        let mut theirs = world.things.values().next().unwrap().clone();
-        theirs.tags.clear();
-        let identity = ifc_engine::Identity {
-            part_type: queue.part_type.clone(),
-            physical_name: name.clone(),
-        };
-        world.things.insert(identity, theirs);
-    }
-    let before = stage.state();
-    let summary = stage.apply(&[keyed(queue.clone(), "k2"), thing("table")]);
+    stage.apply(&[thing("table")]);
+    let parts = [queue.clone(), thing("table")];
+    let (before, plan) = (stage.state(), stage.plan(&parts));
+    let theirs = squat(&stage, &queue, 0);
+    let summary = stage.apply_plan(&parts, &plan).unwrap();
     let failed = summary.in_phase(Phase::Failed).next().unwrap();
     assert!(
         failed
@@ -179,8 +182,21 @@ fn a_name_that_is_taken_is_not_touched_and_leaves_nothing_behind() {
     );
     assert_eq!(stage.state().parts, before.parts);
     assert!(stage.state().leftovers.is_empty());
-    stage.world.vanish(name.as_str());
-    let parts = [keyed(queue, "k2"), thing("table")];
+    stage.world.vanish(theirs.physical_name.as_str());
     assert!(stage.apply(&parts).is_complete());
+    stage.assert_is(&parts);
+}
+
+#[test]
+fn a_replacement_goes_on_when_its_name_is_taken() {
+    let stage = Stage::new();
+    let queue = thing("queue");
+    stage.apply(std::slice::from_ref(&queue));
+    let theirs = squat(&stage, &queue, 1);
+    let before = stage.world.lock().things[&theirs].clone();
+    let parts = [keyed(queue, "k2")];
+    assert!(stage.apply(&parts).is_complete());
+    assert_eq!(stage.state().parts[&parts[0].address].generation, 2);
+    assert_eq!(stage.world.lock().things.remove(&theirs), Some(before));
     stage.assert_is(&parts);
 }

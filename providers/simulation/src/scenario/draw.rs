@@ -79,10 +79,11 @@ fn edit(random: &mut Rng) -> Move {
         15 => Move::Wait(random.u16(1..90)),
         _ => Move::Meddle(
             place,
-            match random.u8(0..5) {
+            match random.u8(0..6) {
                 0 | 1 => Meddling::Delete,
                 2 => Meddling::Resize(random.u8(0..4)),
                 3 => Meddling::Rekey(random.u8(0..2)),
+                4 => Meddling::SquatNext,
                 _ => Meddling::Squat,
             },
         ),
