@@ -103,6 +103,21 @@ fn free_port() -> u16 {
 }
 
 fn answers(port: u16, path: &str) -> std::io::Result<bool> {
+    let mut stream = ask(port, path)?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status)?;
+    Ok(status.starts_with(b"HTTP/1.1 ") && matches!(status[9], b'2'..=b'4'))
+}
+
+/// The body of the answer to a GET of `path`.
+pub(crate) fn get(port: u16, path: &str) -> std::io::Result<String> {
+    let mut answer = String::new();
+    ask(port, path)?.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+    Ok(body.unwrap_or_default().to_owned())
+}
+
+fn ask(port: u16, path: &str) -> std::io::Result<TcpStream> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let wait = Duration::from_secs(5);
     let mut stream = TcpStream::connect_timeout(&address, wait)?;
@@ -111,9 +126,7 @@ fn answers(port: u16, path: &str) -> std::io::Result<bool> {
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
-    let mut status = [0; 12];
-    stream.read_exact(&mut status)?;
-    Ok(status.starts_with(b"HTTP/1.1 ") && matches!(status[9], b'2'..=b'4'))
+    Ok(stream)
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@
 //! An emulator that cannot be had (no Python, no package registry) is [`Skipped`]. One that is
 //! installed and does not start is a defect, so that it panics.
 //!
+//! A [`ModelProxy`] before MiniStack holds every call against AWS's published models, because no
+//! emulator refuses all that the real one would.
+//!
 //! A [`Proxy`] in front of an emulator makes a network of it, on which requests and answers get
 //! lost.
 //!
@@ -26,6 +29,7 @@ mod azurite;
 mod emulator;
 mod install;
 mod ministack;
+mod models;
 mod process;
 mod proxy;
 mod skipped;
@@ -33,5 +37,6 @@ mod skipped;
 pub use azurite::{AZURITE_ACCOUNT, AZURITE_KEY, azurite};
 pub use emulator::Emulator;
 pub use ministack::{MiniStack, ministack};
+pub use models::{Deviation, ModelProxy};
 pub use proxy::{Fault, Proxy};
 pub use skipped::{SKIPPED_FILE, Skipped};

@@ -4,7 +4,7 @@ use crate::emulator::{Emulator, Start};
 use crate::install::{Package, installed};
 use crate::skipped::Skipped;
 
-const PACKAGE: Package = Package::Python {
+pub(crate) const PACKAGE: Package = Package::Python {
     name: "ministack",
     extra: "full",
     version: "1.5.33",
@@ -19,7 +19,10 @@ pub struct MiniStack {
 
 impl MiniStack {
     /// Starts it: every service on one port, nothing kept on disk. An access key of 12 digits is
-    /// the account; any secret key will do unless policies are enforced.
+    /// the root user of that account, whose signature is not checked and who may do everything;
+    /// any secret key will do. With `enforce` all other keys must be those of a user or of an
+    /// assumed role, with a signature that fits, and may do what policies allow. A deployed
+    /// function gets the credentials of its role.
     ///
     /// # Errors
     /// [`Skipped`] when Python or the package cannot be had.
