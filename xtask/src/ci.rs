@@ -40,9 +40,11 @@ enum Action {
     ),
     /// Our own checks.
     Tidy,
+    /// The simulation of the engine, with these arguments.
+    Simulate(&'static [&'static str]),
 }
 
-use Action::{Run, RunIfThere, Tidy};
+use Action::{Run, RunIfThere, Simulate, Tidy};
 
 /// In order: what is quick to fail comes first.
 const STEPS: &[(&str, Action)] = &[
@@ -82,6 +84,12 @@ const STEPS: &[(&str, Action)] = &[
     (
         "tests",
         Run("cargo", &["test", "--workspace", "--no-fail-fast"], &[]),
+    ),
+    // Always the same seeds: a change is held against what held before it. Which others hold is for
+    // whoever has the time, `cargo xtask simulate --seed S`.
+    (
+        "simulation of the engine",
+        Simulate(&["--runs", "10000", "--seed", "0"]),
     ),
     (
         "API documentation",
@@ -157,6 +165,7 @@ fn within(file: &Path) -> Result<BTreeSet<String>> {
 fn carry_out(workspace: &Workspace, action: &Action) -> Result<Outcome> {
     let passed = match action {
         Tidy => crate::tidy::run(workspace)?,
+        Simulate(arguments) => crate::simulate::run(workspace, arguments)?,
         Run(program, arguments, environment) => {
             execute(workspace, program, arguments, environment)?
         }
