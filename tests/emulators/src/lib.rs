@@ -18,7 +18,7 @@
 //! emulator refuses all that the real one would.
 //!
 //! A [`Proxy`] in front of an emulator makes a network of it, on which requests and answers get
-//! lost.
+//! lost, and a cloud that throttles and fails: one by one, by a rule, or by a seed ([`Weather`]).
 //!
 //! Several tests can share one: keep it in a `static`. It also ends when the process that started
 //! it ends, in whatever way.
@@ -26,6 +26,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod azurite;
+mod call;
 mod emulator;
 mod install;
 mod ministack;
@@ -33,10 +34,13 @@ mod models;
 mod process;
 mod proxy;
 mod skipped;
+mod weather;
 
 pub use azurite::{AZURITE_ACCOUNT, AZURITE_KEY, azurite};
+pub use call::Call;
 pub use emulator::Emulator;
 pub use ministack::{MiniStack, ministack};
 pub use models::{Deviation, ModelProxy};
 pub use proxy::{Fault, Proxy};
 pub use skipped::{SKIPPED_FILE, Skipped};
+pub use weather::Weather;

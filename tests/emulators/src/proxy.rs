@@ -1,13 +1,15 @@
-//! A proxy that loses requests and answers on demand.
+//! A proxy that loses requests and answers, or refuses requests, on demand or by a rule.
 //!
 //! It speaks as much HTTP/1.1 as clients of the emulators do: bodies with a length, one request per
 //! connection to the server behind it.
 
+use crate::call::{Call, Refusal, header};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What happens to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +20,16 @@ pub enum Fault {
     LoseAnswer,
     /// It does not reach the server, and this is answered: a status, a header, a body.
     Answer(u16, &'static str, &'static str),
+    /// It does not reach the server, and is refused because there are too many, as the service of
+    /// AWS that it is for refuses.
+    Throttle,
+    /// It does not reach the server, and the service of AWS that it is for says that it has failed.
+    Fail,
+    /// It reaches the server late.
+    Delay(Duration),
 }
+
+type Rule = Box<dyn FnMut(&Call) -> Option<Fault> + Send>;
 
 /// A proxy on the loopback interface in front of one port of it. Ends when dropped.
 pub struct Proxy {
@@ -30,6 +41,7 @@ pub struct Proxy {
 struct Shared {
     server: u16,
     next: Mutex<Option<(String, Fault)>>,
+    rule: Mutex<Option<Rule>>,
     ends: AtomicBool,
 }
 
@@ -44,6 +56,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             server: port,
             next: Mutex::default(),
+            rule: Mutex::default(),
             ends: AtomicBool::new(false),
         });
         let accepting = std::thread::spawn({
@@ -65,6 +78,21 @@ impl Proxy {
     /// The next request with this method meets `fault`; those after it pass.
     pub fn fail_next(&self, method: &str, fault: Fault) {
         *self.shared.next() = Some((method.to_owned(), fault));
+    }
+
+    /// From now on each call meets what `rule` says, instead of what an earlier rule said.
+    pub fn obey(&self, rule: impl FnMut(&Call) -> Option<Fault> + Send + 'static) {
+        *self.shared.rule() = Some(Box::new(rule));
+    }
+
+    /// From now on no rule holds.
+    pub fn calm(&self) {
+        *self.shared.rule() = None;
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Whether the fault that was asked for has been met.
@@ -89,15 +117,16 @@ impl Shared {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fault(&self, method: &str) -> Option<Fault> {
-        let mut next = self.next();
-        match next.take() {
-            Some((wanted, fault)) if wanted == method => Some(fault),
-            other => {
-                *next = other;
-                None
-            }
-        }
+    fn rule(&self) -> std::sync::MutexGuard<'_, Option<Rule>> {
+        self.rule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self, method: &str, call: &Call) -> Option<Fault> {
+        let asked = self
+            .next()
+            .take_if(|(wanted, _)| wanted == method)
+            .map(|(_, fault)| fault);
+        asked.or_else(|| self.rule().as_mut().and_then(|rule| rule(call)))
     }
 }
 
@@ -119,26 +148,43 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut reader = BufReader::new(client);
     let request = read_request(&mut reader)?;
-    let method = request.method();
+    let call = Call::read(&request.head, &request.body);
     let mut client = client;
-    match shared.fault(&method) {
-        Some(Fault::LoseRequest) => {}
-        Some(Fault::LoseAnswer) => drop(request.pass_on(shared.server)?),
+    match shared.fault(&request.method(), &call) {
+        Some(Fault::LoseRequest) => Ok(()),
+        Some(Fault::LoseAnswer) => request.pass_on(shared.server).map(drop),
         Some(Fault::Answer(status, header, body)) => {
-            let header = match header {
-                "" => String::new(),
-                header => format!("{header}\r\n"),
+            let headers = (!header.is_empty()).then(|| header.to_owned());
+            let refusal = Refusal {
+                status,
+                headers: headers.into_iter().collect(),
+                body: body.to_owned(),
             };
-            let length = body.len();
-            write!(
-                client,
-                "HTTP/1.1 {status} Fault\r\n{header}content-length: {length}\r\n\
-                 connection: close\r\n\r\n{body}"
-            )?;
+            refuse(client, &refusal)
         }
-        None => client.write_all(&request.pass_on(shared.server)?)?,
+        Some(Fault::Throttle) => refuse(client, &call.throttled()),
+        Some(Fault::Fail) => refuse(client, &call.failed()),
+        Some(Fault::Delay(by)) => {
+            std::thread::sleep(by);
+            client.write_all(&request.pass_on(shared.server)?)
+        }
+        None => client.write_all(&request.pass_on(shared.server)?),
     }
-    Ok(())
+}
+
+fn refuse(mut client: &TcpStream, refusal: &Refusal) -> io::Result<()> {
+    let Refusal {
+        status,
+        headers,
+        body,
+    } = refusal;
+    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
+    write!(
+        client,
+        "HTTP/1.1 {status} Fault\r\n{headers}content-length: {length}\r\n\
+         connection: close\r\n\r\n{body}"
+    )
 }
 
 struct Request {
@@ -159,11 +205,7 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Request> {
         }
         head.push(line);
     }
-    let length = head.iter().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        let is_length = name.eq_ignore_ascii_case("content-length");
-        is_length.then(|| value.trim().parse().ok())?
-    });
+    let length = header(&head, "content-length").and_then(|value| value.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body)?;
     Ok(Request { head, body })
@@ -264,5 +306,22 @@ mod tests {
         );
         assert_eq!(count.load(Ordering::SeqCst), 3);
         assert!(ask(&proxy, "PUT").ends_with("hello"));
+    }
+
+    #[test]
+    fn a_rule_holds_until_there_is_another_or_none() {
+        let (port, count) = echo();
+        let proxy = Proxy::start(port);
+        proxy.obey(|call| (call.operation == "GET /").then_some(Fault::Throttle));
+        assert!(ask(&proxy, "GET").starts_with("HTTP/1.1 429 "));
+        assert!(ask(&proxy, "PUT").ends_with("hello"));
+        proxy.obey(|_| Some(Fault::Fail));
+        assert!(ask(&proxy, "PUT").starts_with("HTTP/1.1 500 "));
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        proxy.obey(|_| Some(Fault::Delay(Duration::from_millis(1))));
+        assert!(ask(&proxy, "GET").ends_with("hello"));
+        proxy.calm();
+        assert!(ask(&proxy, "GET").ends_with("hello"));
+        assert_eq!(count.load(Ordering::SeqCst), 3);
     }
 }
