@@ -33,6 +33,7 @@ mod ministack;
 mod models;
 mod process;
 mod proxy;
+mod published;
 mod skipped;
 mod weather;
 
@@ -42,5 +43,6 @@ pub use emulator::Emulator;
 pub use ministack::{MiniStack, ministack};
 pub use models::{Deviation, ModelProxy};
 pub use proxy::{Fault, Proxy};
+pub use published::{Published, cfn_lint, policy_sentry};
 pub use skipped::{SKIPPED_FILE, Skipped};
 pub use weather::Weather;

@@ -7,4 +7,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod catalog;
 pub mod package;
+
+#[cfg(test)]
+mod published;
