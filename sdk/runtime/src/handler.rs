@@ -4,10 +4,12 @@
 //! The macros place one [`HandlerEntry`] per handler in a section of its own; the linker puts them
 //! in a row and gives us its bounds.
 
-use crate::{BoxFuture, Delivery, HandlerError, Outcome};
+use crate::{BoxFuture, Delivery, HandlerError, Invocation, Outcome};
 use ifc_manifest::format::{HANDLER_MAGIC, Header};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 /// Runs a route's handler.
 pub type HttpThunk = fn(axum::extract::Request) -> BoxFuture<'static, axum::response::Response>;
@@ -172,4 +174,59 @@ pub async fn catch_panic<T>(start: impl FnOnce() -> BoxFuture<'static, T>) -> Re
         }
     })
     .await
+}
+
+/// Runs a handler of events with a batch; one outcome for each, in order. A panic and a timeout are
+/// retries.
+pub async fn run_events(
+    invocation: Invocation,
+    thunk: EventThunk,
+    timeout: Duration,
+    deliveries: Vec<Delivery>,
+) -> Vec<Outcome> {
+    let count = deliveries.len();
+    let run = catch_panic(move || thunk(deliveries));
+    let reason = match tokio::time::timeout(timeout, invocation.run(run)).await {
+        Ok(Ok(outcomes)) if outcomes.len() == count => return outcomes,
+        Ok(Ok(outcomes)) => {
+            format!(
+                "the handler returned {} outcomes for {count} events",
+                outcomes.len()
+            )
+        }
+        Ok(Err(panic)) => format!("the handler panicked: {panic}"),
+        Err(_) => {
+            let seconds = timeout.as_secs_f64();
+            format!("the handler gave no outcome within its timeout of {seconds} s")
+        }
+    };
+    vec![Outcome::retry(reason); count]
+}
+
+/// Runs a function's handler.
+///
+/// # Errors
+/// Why there is no reply of at most `reply_max` bytes: the handler's error, a panic, a timeout.
+pub async fn run_call(
+    invocation: Invocation,
+    thunk: CallThunk,
+    timeout: Duration,
+    reply_max: u64,
+    argument: Vec<u8>,
+) -> Result<Vec<u8>, String> {
+    let unit = Arc::clone(&invocation.unit);
+    let run = catch_panic(move || thunk(argument));
+    match tokio::time::timeout(timeout, invocation.run(run)).await {
+        Ok(Ok(Ok(reply))) if reply.len() as u64 > reply_max => Err(format!(
+            "function `{unit}` replied {} bytes, the limit is {reply_max}",
+            reply.len()
+        )),
+        Ok(Ok(Ok(reply))) => Ok(reply),
+        Ok(Ok(Err(error))) => Err(error.chain()),
+        Ok(Err(panic)) => Err(format!("function `{unit}` panicked: {panic}")),
+        Err(_) => Err(format!(
+            "function `{unit}` did not answer within its timeout of {} s",
+            timeout.as_secs_f64()
+        )),
+    }
 }

@@ -123,7 +123,7 @@ impl Local {
                 for Lease { delivery, .. } in leases {
                     let invocation = invocation(edge, delivery);
                     let argument = delivery.body.clone();
-                    let reply = self.call(&edge.unit, thunk, edge.timeout, argument, invocation);
+                    let reply = self.call(thunk, edge.timeout, argument, invocation);
                     outcomes.push(match reply.await {
                         Ok(_) => Outcome::Ack,
                         Err(error) => Outcome::retry(error.to_string()),
@@ -370,25 +370,8 @@ pub(crate) async fn run_event(
     thunk: handler::EventThunk,
     deliveries: Vec<Delivery>,
 ) -> Vec<Outcome> {
-    let count = deliveries.len();
     let Some(first) = deliveries.first() else {
         return Vec::new();
     };
-    let invocation = invocation(edge, first);
-    let run = handler::catch_panic(move || thunk(deliveries));
-    let reason = match tokio::time::timeout(edge.timeout, invocation.run(run)).await {
-        Ok(Ok(outcomes)) if outcomes.len() == count => return outcomes,
-        Ok(Ok(outcomes)) => {
-            format!(
-                "the handler returned {} outcomes for {count} events",
-                outcomes.len()
-            )
-        }
-        Ok(Err(panic)) => format!("the handler panicked: {panic}"),
-        Err(_) => {
-            let seconds = edge.timeout.as_secs_f64();
-            format!("the handler gave no outcome within its timeout of {seconds} s")
-        }
-    };
-    vec![Outcome::retry(reason); count]
+    handler::run_events(invocation(edge, first), thunk, edge.timeout, deliveries).await
 }

@@ -50,9 +50,7 @@ impl Local {
                     trace: TraceContext::root(),
                 };
                 let argument = event.to_string().into_bytes();
-                let reply = self
-                    .call(unit, thunk, edge.timeout, argument, invocation)
-                    .await?;
+                let reply = self.call(thunk, edge.timeout, argument, invocation).await?;
                 serde_json::from_slice(&reply).map_err(|error| {
                     let message = format!("function `{unit}` replied something other than JSON");
                     Error::new(ErrorKind::Malformed, message).caused_by(error)

@@ -460,28 +460,15 @@ impl Local {
     /// Runs a function once.
     pub(crate) async fn call(
         &self,
-        unit: &str,
         thunk: handler::CallThunk,
         timeout: std::time::Duration,
         argument: Vec<u8>,
         invocation: Invocation,
     ) -> Result<Vec<u8>, Error> {
-        let failed = |message: String| Error::new(ErrorKind::Failed, message);
-        let run = handler::catch_panic(move || thunk(argument));
         let bytes_max = SYNC_BODY.in_force(self.application.targets).max;
-        match tokio::time::timeout(timeout, invocation.run(run)).await {
-            Ok(Ok(Ok(reply))) if reply.len() as u64 > bytes_max => Err(failed(format!(
-                "function `{unit}` replied {} bytes, the limit is {bytes_max}",
-                reply.len()
-            ))),
-            Ok(Ok(Ok(reply))) => Ok(reply),
-            Ok(Ok(Err(error))) => Err(failed(error.chain())),
-            Ok(Err(panic)) => Err(failed(format!("function `{unit}` panicked: {panic}"))),
-            Err(_) => Err(failed(format!(
-                "function `{unit}` did not answer within its timeout of {} s",
-                timeout.as_secs_f64()
-            ))),
-        }
+        handler::run_call(invocation, thunk, timeout, bytes_max, argument)
+            .await
+            .map_err(|message| Error::new(ErrorKind::Failed, message))
     }
 }
 
@@ -501,14 +488,8 @@ impl FunctionOperations for Local {
                 attempt: 1,
                 trace: trace.child(),
             };
-            self.call(
-                &found.unit,
-                found.thunk,
-                found.timeout,
-                argument,
-                invocation,
-            )
-            .await
+            self.call(found.thunk, found.timeout, argument, invocation)
+                .await
         })
     }
 
