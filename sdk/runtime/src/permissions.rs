@@ -12,6 +12,7 @@ use crate::{Application, BoxFuture, Error, ErrorKind, Invocation, Provider, Targ
 use ifc_manifest::{Kind, Verb};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::ready;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
@@ -30,6 +31,49 @@ struct Grant {
     verb: String,
 }
 
+/// Why the permissions of the running program are not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoGrants {
+    /// It was built without the tool, which embeds them.
+    Absent,
+    /// They could not be derived, for this reason.
+    Underivable(String),
+    /// What is embedded is not about this program, or of another version of the tool.
+    Unreadable,
+}
+
+impl fmt::Display for NoGrants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoGrants::Absent => f.write_str(
+                "this program has no permissions in it: it was built by plain cargo; build it with \
+                 `ifc build`",
+            ),
+            NoGrants::Underivable(reason) => {
+                write!(
+                    f,
+                    "the permissions of this program could not be derived: {reason}"
+                )
+            }
+            NoGrants::Unreadable => f.write_str(
+                "the permissions in this program cannot be read: build it again, with the version \
+                 of `ifc` that it depends on",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NoGrants {}
+
+impl NoGrants {
+    /// Logs what it means where nothing is enforced then: nothing to someone who used plain cargo.
+    pub fn report(&self) {
+        if *self != NoGrants::Absent {
+            tracing::warn!("permissions are not enforced: {self}");
+        }
+    }
+}
+
 /// What each unit of an application may do.
 #[derive(Clone, Debug, Default)]
 pub struct UnitGrants {
@@ -37,22 +81,29 @@ pub struct UnitGrants {
 }
 
 impl UnitGrants {
-    /// Those embedded in the running program; `None` when there are none, or when the tool could
-    /// not derive them.
-    pub fn of_this_program(application: &Application) -> Option<UnitGrants> {
-        let program = std::env::current_exe().ok()?;
-        let bytes = section(std::fs::File::open(program).ok()?)?;
+    /// Those embedded in the running program.
+    ///
+    /// # Errors
+    /// When there are none, or when the tool could not derive them.
+    pub fn of_this_program(application: &Application) -> Result<UnitGrants, NoGrants> {
+        let program = std::env::current_exe().and_then(std::fs::File::open);
+        let bytes = program.ok().and_then(section).ok_or(NoGrants::Absent)?;
         UnitGrants::decode(&bytes, application)
     }
 
-    fn decode(bytes: &[u8], application: &Application) -> Option<UnitGrants> {
-        let end = bytes.iter().rposition(|byte| *byte != 0)? + 1;
-        let mut embedded: Value = serde_json::from_slice(&bytes[..end]).ok()?;
+    fn decode(bytes: &[u8], application: &Application) -> Result<UnitGrants, NoGrants> {
+        let end = bytes.iter().rposition(|byte| *byte != 0);
+        let end = end.ok_or(NoGrants::Unreadable)? + 1;
+        let embedded = serde_json::from_slice(&bytes[..end]);
+        let mut embedded: Value = embedded.map_err(|_| NoGrants::Unreadable)?;
         if let Some(reason) = embedded.get("unavailable") {
-            let reason = reason.as_str()?;
-            tracing::warn!("permissions are not enforced, they could not be derived: {reason}");
-            return None;
+            let reason = reason.as_str().unwrap_or("no reason is given");
+            return Err(NoGrants::Underivable(reason.to_owned()));
         }
+        UnitGrants::of(&mut embedded, application).ok_or(NoGrants::Unreadable)
+    }
+
+    fn of(embedded: &mut Value, application: &Application) -> Option<UnitGrants> {
         let permissions = embedded.get_mut("permissions")?;
         let lent = grants(permissions.get("initialisation")?)?;
         let mut by_path = Map::new();
@@ -280,8 +331,11 @@ mod tests {
     #[test]
     fn nothing_is_enforced_where_nothing_could_be_derived() {
         let unavailable = br#"{"unavailable":"the linker did the LTO"}"#;
-        assert!(UnitGrants::decode(unavailable, &application()).is_none());
-        assert!(UnitGrants::decode(b"", &application()).is_none());
-        assert!(UnitGrants::decode(b"{", &application()).is_none());
+        let why = |bytes| UnitGrants::decode(bytes, &application()).err();
+        let reason = "the linker did the LTO".to_owned();
+        assert_eq!(why(unavailable), Some(NoGrants::Underivable(reason)));
+        for unreadable in [&b""[..], b"{", b"{}", b"[]"] {
+            assert_eq!(why(unreadable), Some(NoGrants::Unreadable));
+        }
     }
 }

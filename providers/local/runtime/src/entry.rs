@@ -250,8 +250,9 @@ fn open(package: &str, settings: &Settings) -> Result<Arc<Local>, Failure> {
     let local = Local::open(Arc::clone(&application), storage, Arc::new(SystemClock))?;
     let mut provider = Arc::clone(&local) as Arc<dyn ifc_runtime::Provider>;
     // Embedded when the program was built by the command line tool, which knows them.
-    if let Some(grants) = UnitGrants::of_this_program(&application) {
-        provider = Arc::new(Enforced::new(provider, grants));
+    match UnitGrants::of_this_program(&application) {
+        Ok(grants) => provider = Arc::new(Enforced::new(provider, grants)),
+        Err(none) => none.report(),
     }
     Environment::new(provider, application).enter_process();
     Ok(local)

@@ -167,8 +167,9 @@ fn run_once<Fut: Future>(
     });
     // A test is a program too: `ifc test` embeds the permissions into it, and then they hold here
     // as they would on a cloud. Plain `cargo test` embeds none.
-    if let Some(grants) = UnitGrants::of_this_program(&application) {
-        provider = Arc::new(Enforced::new(provider, grants));
+    match UnitGrants::of_this_program(&application) {
+        Ok(grants) => provider = Arc::new(Enforced::new(provider, grants)),
+        Err(none) => none.report(),
     }
     let environment = Environment::new(provider, application);
     let on_thread = environment.clone();
