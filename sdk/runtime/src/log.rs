@@ -9,6 +9,7 @@ use crate::event::hex;
 use serde_json::{Map, Value};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use tracing::field::{Field, Visit};
@@ -93,6 +94,16 @@ pub fn install(format: Format, sink: Sink, levels: Levels) {
         levels,
         spans: AtomicU64::new(1),
     });
+}
+
+tokio::task_local! {
+    static REQUEST: Arc<str>;
+}
+
+/// Runs `future` with the platform's id of the request that it serves: each record has it, as
+/// `request`. Tasks that it spawns are not part of it.
+pub async fn in_request<F: Future>(id: Arc<str>, future: F) -> F::Output {
+    REQUEST.scope(id, future).await
 }
 
 struct Lines {
@@ -189,6 +200,9 @@ fn json_line(metadata: &Metadata<'_>, fields: Fields) -> String {
         record.insert("unit".into(), (&*invocation.unit).into());
         record.insert("event".into(), invocation.event_id.clone().into());
         record.insert("trace".into(), hex(&invocation.trace.trace_id).into());
+    }
+    if let Ok(request) = REQUEST.try_with(Arc::clone) {
+        record.insert("request".into(), (&*request).into());
     }
     record.insert("message".into(), fields.message.into());
     record.insert("fields".into(), Value::Object(fields.others));

@@ -40,6 +40,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serde",
             "serde_json",
             "tokio",
+            "tower",
+            "tracing",
         ],
     ),
     (

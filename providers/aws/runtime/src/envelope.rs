@@ -13,12 +13,39 @@
 //! An event has beside that the declared fields of its bus, as texts, for patterns:
 //! `{"detail":{"ifc":{"fields":{"data/region":["eu"]}}}}`. Its `source` and `detail-type` are
 //! EventBridge's own, its subject is an attribute.
+//!
+//! A schedule hands over a text that was written when it was deployed, in which EventBridge
+//! Scheduler fills in the time:
+//!
+//! ```json
+//! {"ifc":{"due":"2026-07-01T01:00:00Z"},"body":null}
+//! ```
+//!
+//! A dead letter is the message as it was, with what else is known of it in attributes of SQS:
+//! [`DEAD_LETTER_ID`] and those after it. One that SQS moved by itself, because its attempts were
+//! used up without an outcome, has none of them.
 
 use ifc_runtime::TraceContext;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+/// Attribute of a dead letter: the event's id.
+pub const DEAD_LETTER_ID: &str = "ifc-id";
+
+/// Attribute of a dead letter: where the event came from, as the application names it.
+pub const DEAD_LETTER_SOURCE: &str = "ifc-source";
+
+/// Attribute of a dead letter: how often the event was delivered.
+pub const DEAD_LETTER_ATTEMPTS: &str = "ifc-attempts";
+
+/// Attribute of a dead letter: why it was given up.
+pub const DEAD_LETTER_REASON: &str = "ifc-reason";
+
+/// What EventBridge Scheduler replaces by the time at which a schedule was due.
+const DUE_PLACEHOLDER: &str = "<aws.scheduler.scheduled-time>";
 
 /// A message that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +136,29 @@ pub fn open(text: &str) -> Option<Enveloped> {
     })
 }
 
+/// A schedule's firing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firing {
+    /// When it was due, in ISO 8601.
+    pub due: String,
+    /// The schedule's input, JSON.
+    pub body: Vec<u8>,
+}
+
+/// The input of a schedule's target: what EventBridge Scheduler hands over, but for the time, which
+/// it fills in. `body` is JSON.
+pub fn seal_firing(body: &Value) -> String {
+    serde_json::json!({ "ifc": { "due": DUE_PLACEHOLDER }, "body": body }).to_string()
+}
+
+/// Reads what a schedule handed over. `None` when it is something else.
+pub(crate) fn open_firing(event: &Value) -> Option<Firing> {
+    Some(Firing {
+        due: event["ifc"]["due"].as_str()?.to_owned(),
+        body: event.get("body")?.to_string().into_bytes(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +194,24 @@ mod tests {
         let text = text.unwrap();
         assert!(!text.contains('\u{ffff}'), "{text}");
         assert_eq!(open(&text).unwrap().body, br#""\uffff""#);
+    }
+
+    #[test]
+    fn firings_are_read_as_they_were_written() {
+        let text = seal_firing(&serde_json::json!({ "full": true }));
+        assert_eq!(
+            text,
+            r#"{"body":{"full":true},"ifc":{"due":"<aws.scheduler.scheduled-time>"}}"#
+        );
+        let handed = text.replace(DUE_PLACEHOLDER, "2026-07-01T01:00:00Z");
+        let expected = Firing {
+            due: "2026-07-01T01:00:00Z".to_owned(),
+            body: br#"{"full":true}"#.to_vec(),
+        };
+        let read = |text: &str| open_firing(&serde_json::from_str(text).unwrap());
+        assert_eq!(read(&handed), Some(expected));
+        assert_eq!(read(r#"{"ifc":{"id":"1"},"body":1}"#), None);
+        assert_eq!(open(&handed), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 #![expect(dead_code, reason = "buckets will use what is left")]
 
 mod aws;
+pub mod entry;
 pub mod envelope;
 pub mod wiring;
 

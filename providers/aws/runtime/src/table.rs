@@ -28,7 +28,8 @@ use ifc_runtime::table::{
 use ifc_runtime::{BoxFuture, Error, ErrorKind, Target};
 use serde_json::{Value, json};
 use std::time::SystemTime;
-use value::{decode_item, encode_item, encode_key};
+pub(crate) use value::decode_item;
+use value::{encode_item, encode_key};
 
 pub(crate) const DYNAMODB: Service = Service {
     name: "dynamodb",

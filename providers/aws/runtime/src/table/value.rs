@@ -91,7 +91,7 @@ pub(super) fn decode(value: &Value) -> Result<Value, Error> {
 }
 
 /// An item that DynamoDB answered.
-pub(super) fn decode_item(item: &Value) -> Result<Item, Error> {
+pub(crate) fn decode_item(item: &Value) -> Result<Item, Error> {
     let attributes = item.as_object().ok_or_else(malformed)?.iter();
     attributes
         .map(|(name, value)| Ok((name.clone(), decode(value)?)))
