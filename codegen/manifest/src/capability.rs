@@ -29,6 +29,8 @@ pub enum Capability {
     ResponseStreaming,
     /// Units on 64-bit Arm.
     Arm64,
+    /// A presigned upload that is refused above a length.
+    PresignLength,
 }
 
 /// One row of the table.
@@ -52,7 +54,7 @@ const HAS: &str = "";
 
 impl Capability {
     /// Every capability, in the order of the contract.
-    pub const ALL: [Capability; 10] = [
+    pub const ALL: [Capability; 11] = [
         Capability::CrossPartitionTx,
         Capability::OrderedChangeStream,
         Capability::OldImage,
@@ -63,6 +65,7 @@ impl Capability {
         Capability::HttpTimeout,
         Capability::ResponseStreaming,
         Capability::Arm64,
+        Capability::PresignLength,
     ];
 
     const fn entry(self) -> Entry {
@@ -195,6 +198,21 @@ impl Capability {
                 }),
                 alternatives: ["leave `arch` out", "make aws the only target"],
             },
+            Capability::PresignLength => Entry {
+                name: "PresignLength",
+                code: "E-BKT-01",
+                what: "a largest length of a presigned upload",
+                support: Support::Table(PerProvider {
+                    local: HAS,
+                    aws: "the signature of a PUT on S3 says an exact length or none",
+                    gcp: HAS,
+                    azure: "a shared access signature of Blob Storage says nothing of lengths",
+                }),
+                alternatives: [
+                    "look at the size when the object was created, and delete what is too large",
+                    "take the upload by a route, which limits the body",
+                ],
+            },
         }
     }
 
@@ -252,7 +270,7 @@ mod tests {
     #[test]
     fn the_table_is_the_contracts() {
         // Which providers lack it, as section 12 of the contract has it.
-        let expected: [&[ProviderId]; 10] = [
+        let expected: [&[ProviderId]; 11] = [
             &[Azure],
             &[Gcp],
             &[Azure],
@@ -263,6 +281,7 @@ mod tests {
             &[Aws],
             &[Aws],
             &[Gcp, Azure],
+            &[Aws, Azure],
         ];
         for (capability, expected) in Capability::ALL.into_iter().zip(expected) {
             let without: Vec<ProviderId> = ProviderId::ALL

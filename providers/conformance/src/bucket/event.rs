@@ -5,7 +5,7 @@ use crate::clause::{Clause, clause};
 use crate::declare::{Declarations, target};
 use crate::script::Behaviour;
 use crate::trial::accepted;
-use ifc_manifest::kind::bucket::{BucketKnobs, KeyFilterKnobs};
+use ifc_manifest::kind::bucket::{BucketKnobs, KeyFilterKnobs, OBJECT_BYTES_MAX};
 use ifc_manifest::kind::edge::Edge;
 use ifc_runtime::Outcome;
 use ifc_runtime::bucket::{Content, PutObject};
@@ -131,7 +131,9 @@ async fn created(trial: Trial) {
     expected.push((b.clone(), 5.into(), streamed.into()));
     let copied = accepted("copy", running.copy_object(&b, &c).await);
     expected.push((c, 5.into(), copied.into()));
-    let upload = running.put_url(&running.own_key("d"), None, 100).await;
+    let upload = running
+        .put_url(&running.own_key("d"), None, OBJECT_BYTES_MAX)
+        .await;
     let reply = running.upload(&upload, b"uploaded").await;
     assert!(reply.status.is_success(), "{}", reply.status);
     let head = running.head(&running.own_key("d")).await.expect("uploaded");

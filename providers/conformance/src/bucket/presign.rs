@@ -4,6 +4,7 @@ use super::{Running, Trial, odd_keys, open};
 use crate::clause::{Clause, clause};
 use crate::declare::target;
 use crate::trial::{accepted, succeed};
+use ifc_manifest::capability::Capability;
 use ifc_manifest::kind::bucket::OBJECT_BYTES_MAX;
 use ifc_runtime::axum::body::{Body, to_bytes};
 use ifc_runtime::axum::extract::Request;
@@ -41,7 +42,8 @@ pub(super) fn clauses() -> Vec<Clause> {
             "4.8",
             "bucket-presign-length",
             "a presigned PUT above the largest length is refused and stores nothing",
-            presign_length
+            presign_length,
+            needs = Capability::PresignLength
         ),
         clause!(
             "4.8",
@@ -214,7 +216,9 @@ async fn presign_keys(trial: Trial) {
 async fn presign_put(trial: Trial) {
     let running = open(trial).await;
     running.put_object("a", b"before").await;
-    let upload = running.put_url("a", Some("image/png"), 100).await;
+    let upload = running
+        .put_url("a", Some("image/png"), OBJECT_BYTES_MAX)
+        .await;
     let reply = running.upload(&upload, &[7; 100]).await;
     assert!(reply.status.is_success(), "{}", reply.status);
     let head = running.head("a").await.expect("it was uploaded");
@@ -228,7 +232,9 @@ async fn presign_put(trial: Trial) {
 
 async fn presign_type(trial: Trial) {
     let running = open(trial).await;
-    let upload = running.put_url("a", Some("image/png"), 100).await;
+    let upload = running
+        .put_url("a", Some("image/png"), OBJECT_BYTES_MAX)
+        .await;
     for headers in [&[("content-type", "text/html")][..], &[]] {
         let request = request("PUT", &upload.url, headers, b"<script>");
         let reply = running.send_request(request).await;
@@ -243,6 +249,8 @@ async fn presign_length(trial: Trial) {
     let reply = running.upload(&upload, &[7; 101]).await;
     assert_refused("an upload that is too large", &reply);
     assert_eq!(running.head("a").await, None);
+    let reply = running.upload(&upload, &[7; 100]).await;
+    assert!(reply.status.is_success(), "{}", reply.status);
 }
 
 async fn presign_expiry(trial: Trial) {
@@ -250,7 +258,7 @@ async fn presign_expiry(trial: Trial) {
     running.put_object("a", b"x").await;
     let short = running.get_url("a", MINUTE).await;
     let long = running.get_url("a", Duration::from_secs(3_600)).await;
-    let upload = running.put_url("b", None, 100).await;
+    let upload = running.put_url("b", None, OBJECT_BYTES_MAX).await;
     running.advance(50).await;
     assert_eq!(running.anyone("GET", &short).await.status, StatusCode::OK);
     running.advance(20).await;
@@ -282,7 +290,7 @@ async fn presign_method(trial: Trial) {
             .await;
         assert_refused(&format!("{method} with the URL of a GET"), &reply);
     }
-    let upload = running.put_url("a", None, 100).await;
+    let upload = running.put_url("a", None, OBJECT_BYTES_MAX).await;
     for method in ["GET", "DELETE", "POST"] {
         let reply = running.anyone(method, &upload.url).await;
         assert_refused(&format!("{method} with the URL of a PUT"), &reply);

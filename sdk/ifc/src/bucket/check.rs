@@ -1,5 +1,6 @@
 //! What the contract asks of keys, types and metadata, checked before a provider is asked.
 
+use ifc_manifest::capability::Capability;
 use ifc_manifest::kind::bucket::{
     self as kind, CONTENT_TYPE_BYTES_MAX, KeyError, LIST_LIMIT, METADATA_BYTES_MAX,
     METADATA_ENTRIES, METADATA_KEY_BYTES_MAX, PRESIGN_EXPIRY,
@@ -87,6 +88,16 @@ pub(super) fn expiry(expiry: Duration) -> Result<(), Error> {
     Demand::Duration(&PRESIGN_EXPIRY, expiry)
         .check(Environment::targets())
         .map_err(|refused| invalid(refused.to_string()))
+}
+
+/// Whether every target of the application can limit the length of a presigned upload.
+pub(super) fn presign_length() -> Result<(), Error> {
+    Demand::Capability(Capability::PresignLength)
+        .check(Environment::targets())
+        .map_err(|refused| {
+            let message = format!("{}: {refused}", refused.code);
+            Error::new(ErrorKind::Unsupported, message)
+        })
 }
 
 pub(super) fn list_limit(limit: u32) -> Result<(), Error> {

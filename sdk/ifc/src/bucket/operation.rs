@@ -364,7 +364,8 @@ impl PresignPut {
         self
     }
 
-    /// Most bytes of the upload. Default 5 GiB.
+    /// Most bytes of the upload. Default 5 GiB. Less than that is refused where one of the
+    /// application's targets lacks the capability `PresignLength`.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.presign.bytes_max = bytes;
         self
@@ -378,6 +379,9 @@ impl PresignPut {
         }
         if self.presign.bytes_max > kind::OBJECT_BYTES_MAX {
             return Err(too_large(self.presign.bytes_max));
+        }
+        if self.presign.bytes_max < kind::OBJECT_BYTES_MAX {
+            check::presign_length()?;
         }
         let environment = environment(target, kind::PRESIGN_PUT)?;
         let presigned = environment

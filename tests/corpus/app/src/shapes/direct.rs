@@ -415,6 +415,6 @@ async fn presigns_a_read(draw: Draw) -> Result<String> {
 //= files.presign_put
 #[function]
 async fn presigns_a_write(_: Draw) -> Result<String> {
-    let upload = FILES.presign_put("upload").max_bytes(100).await?;
+    let upload = FILES.presign_put("upload").expires_in(minutes(5)).await?;
     Ok(upload.url)
 }
