@@ -291,9 +291,8 @@ impl Simulation {
         Some(inspection.ok()?.state)
     }
 
-    /// The first line with this text that people could have read.
-    fn told(&self, text: &str) -> Option<String> {
+    fn log_has_secret(&self) -> bool {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.iter().find(|line| line.contains(text)).cloned()
+        log.iter().any(|line| line.contains(crate::world::SECRET))
     }
 }

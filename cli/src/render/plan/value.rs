@@ -1,6 +1,5 @@
 //! Values of properties, in a line.
 
-use crate::render::fingerprint;
 use ifc_engine::Value;
 
 /// The value as people read it. Texts are quoted, so that a number is told from its digits.
@@ -36,7 +35,7 @@ fn all(items: &[Value], between: &str) -> String {
 
 fn quoted(text: &str) -> String {
     // As in Rust: nothing that moves the cursor gets through.
-    fingerprint::shortened(&format!("{text:?}"))
+    format!("{text:?}")
 }
 
 #[cfg(test)]

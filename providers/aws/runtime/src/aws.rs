@@ -4,19 +4,25 @@ use crate::PROVIDER;
 use crate::connection::Network;
 use crate::credentials::Source;
 use crate::endpoint::Endpoints;
-use crate::secret::Held;
+use crate::held::Held;
 use crate::transport::Transport;
 use crate::wiring::{WIRING_VARIABLE, Wiring};
 use ifc_manifest::Verb;
-use ifc_runtime::{Application, BoxFuture, Clock, Error, ErrorKind, Target};
+use ifc_runtime::secret::SecretValue;
+use ifc_runtime::{Application, BoxFuture, Clock, Error, ErrorKind, Provider, SystemClock, Target};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// The data half of AWS.
 pub struct Aws {
     pub(crate) application: Arc<Application>,
     pub(crate) wiring: Wiring,
     pub(crate) transport: Transport,
-    pub(crate) secrets: Held,
+    /// What the application lives by. Requests are dated by the transport's own clock, which is the
+    /// services' too.
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) secrets: Held<SecretValue>,
+    pub(crate) configs: Held<String>,
 }
 
 impl Aws {
@@ -48,14 +54,26 @@ impl Aws {
             exchange: Box::new(Network::new().map_err(not_ready)?),
             source: Source::from_environment(variable).map_err(not_ready)?,
             endpoints: endpoints.map_err(not_ready)?,
-            clock,
+            clock: Arc::new(SystemClock),
         };
         Ok(Aws {
             application,
             wiring,
             transport,
+            clock,
             secrets: Held::default(),
+            configs: Held::default(),
         })
+    }
+}
+
+impl Provider for Aws {
+    fn name(&self) -> &'static str {
+        PROVIDER
+    }
+
+    fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 }
 

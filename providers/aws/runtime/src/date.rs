@@ -1,13 +1,32 @@
-//! Points in time as AWS writes them in texts: `2026-01-15T12:00:00Z`, always in UTC.
+//! Points in time as AWS writes them in texts, `2026-01-15T12:00:00Z`, and in headers,
+//! `Thu, 15 Jan 2026 12:00:00 GMT`: always in UTC.
 
 use std::time::{Duration, SystemTime};
 
 /// Reads a date of ISO 8601 in UTC, from 1970 on; fractions of a second are dropped.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let [year, month, day] = numbers(date, '-')?;
     let time = time.split_once('.').map_or(time, |(seconds, _)| seconds);
-    let [hour, minute, second] = numbers(time, ':')?;
+    at(numbers(date, '-')?, numbers(time, ':')?)
+}
+
+/// Reads a date as HTTP has it in headers.
+pub(crate) fn parse_http(text: &str) -> Option<SystemTime> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (_, rest) = text.strip_suffix(" GMT")?.split_once(", ")?;
+    let (date, time) = rest.rsplit_once(' ')?;
+    let (day, rest) = date.split_once(' ')?;
+    let (month, year) = rest.split_once(' ')?;
+    let month = MONTHS.iter().position(|known| *known == month)? + 1;
+    at(
+        numbers(&format!("{year}-{month}-{day}"), '-')?,
+        numbers(time, ':')?,
+    )
+}
+
+fn at([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Option<SystemTime> {
     let valid = year >= 1970
         && (1..=12).contains(&month)
         && (1..=31).contains(&day)
@@ -62,6 +81,21 @@ mod tests {
                 since.expect("it is later").as_secs()
             });
             assert_eq!(seconds, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_of_headers_are_the_same() {
+        let parsed = parse_http("Thu, 15 Jan 2026 12:00:00 GMT");
+        assert_eq!(parsed, parse("2026-01-15T12:00:00Z"));
+        let parsed = parse_http("Tue, 29 Feb 2000 00:00:01 GMT");
+        assert_eq!(parsed, parse("2000-02-29T00:00:01Z"));
+        for text in [
+            "",
+            "Thu, 15 Jan 2026 12:00:00",
+            "Thu, 15 Foo 2026 12:00:00 GMT",
+        ] {
+            assert_eq!(parse_http(text), None, "{text}");
         }
     }
 }

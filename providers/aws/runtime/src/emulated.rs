@@ -9,7 +9,7 @@ use crate::envelope;
 use crate::queue::SQS;
 use crate::transport::{Repeat, Service};
 use crate::wiring::{WIRING_VARIABLE, Wiring};
-use ifc_emulators::{Emulator, Skipped, ministack};
+use ifc_emulators::{Emulator, MiniStack, Skipped};
 use ifc_manifest::format::Value as Config;
 use ifc_manifest::kind::config::ConfigKnobs;
 use ifc_manifest::{Address, Kind, ResourceDescriptor, SourceSpan};
@@ -24,13 +24,60 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// One for all tests; it ends with their process.
-static MINISTACK: LazyLock<Result<Emulator, Skipped>> = LazyLock::new(ministack);
+/// One for all tests; it ends with their process. It verifies signatures, but not those of root
+/// users, so the tests are a user of their own.
+static MINISTACK: LazyLock<Result<(Emulator, [String; 2]), Skipped>> = LazyLock::new(|| {
+    let emulator = MiniStack { enforce: true }.start()?;
+    let endpoint = emulator.endpoint();
+    // Whoever comes first is within a runtime already.
+    let user = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(make_user(&endpoint))
+    });
+    Ok((emulator, user.join().unwrap()))
+});
+
+const ROOT: [&str; 2] = ["123456789012", "any"];
+
+/// Makes a user who may do everything, and returns its keys.
+async fn make_user(endpoint: &str) -> [String; 2] {
+    let root = with_keys(endpoint, Vec::new(), &wiring(), ROOT);
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
+    });
+    let mut answer = String::new();
+    for (action, more) in [
+        ("CreateUser", vec![]),
+        (
+            "PutUserPolicy",
+            vec![
+                ("PolicyName", "all".to_owned()),
+                ("PolicyDocument", policy.to_string()),
+            ],
+        ),
+        ("CreateAccessKey", vec![]),
+    ] {
+        let mut fields = vec![
+            ("Action", action.to_owned()),
+            ("Version", "2010-05-08".to_owned()),
+            ("UserName", "tests".to_owned()),
+        ];
+        fields.extend(more);
+        let fields: Vec<(String, String)> = fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        answer = root.call_with_form("iam", &fields).await.unwrap();
+    }
+    ["AccessKeyId", "SecretAccessKey"].map(|name| crate::xml::element(&answer, name).unwrap())
+}
 
 /// Where the emulator is. `None` when it cannot be had: then `what` is reported as skipped.
 pub(crate) fn endpoint(what: &str) -> Option<String> {
     match &*MINISTACK {
-        Ok(emulator) => Some(emulator.endpoint()),
+        Ok((emulator, _)) => Some(emulator.endpoint()),
         Err(skipped) => {
             skipped.report(what);
             None
@@ -40,11 +87,25 @@ pub(crate) fn endpoint(what: &str) -> Option<String> {
 
 /// The provider of an application with these resources.
 pub(crate) fn aws(endpoint: &str, resources: Vec<ResourceDescriptor>, wiring: &Wiring) -> Aws {
+    // The emulator is asked for by whoever needs it, not by who has another endpoint.
+    let keys = match LazyLock::get(&MINISTACK) {
+        Some(Ok((_, keys))) => keys.each_ref().map(String::as_str),
+        _ => ROOT,
+    };
+    with_keys(endpoint, resources, wiring, keys)
+}
+
+fn with_keys(
+    endpoint: &str,
+    resources: Vec<ResourceDescriptor>,
+    wiring: &Wiring,
+    [id, secret]: [&str; 2],
+) -> Aws {
     let application = Application::new("shop", resources, Vec::new()).unwrap();
     let variables = BTreeMap::from([
         (WIRING_VARIABLE, wiring.to_json()),
-        ("AWS_ACCESS_KEY_ID", "123456789012".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+        ("AWS_ACCESS_KEY_ID", id.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", secret.to_owned()),
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
     ]);
     let variable = |name: &str| variables.get(name).cloned();
@@ -169,7 +230,7 @@ async fn sns(maker: &Aws, fields: Vec<(&str, String)>) -> String {
         .chain([version])
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-    maker.call_sns(&fields).await.unwrap()
+    maker.call_with_form("sns", &fields).await.unwrap()
 }
 
 /// Makes a topic that goes to the queue of `url`, for the messages that pass a filter on the
@@ -181,7 +242,7 @@ async fn with_topic(endpoint: &str, maker: &Aws, url: &str, filter: &Value) -> A
         vec![("Action", "CreateTopic".to_owned()), ("Name", name.clone())],
     )
     .await;
-    let arn = crate::failure::element(&made, "TopicArn").unwrap();
+    let arn = crate::xml::element(&made, "TopicArn").unwrap();
     let mut fields = vec![
         ("Action", "Subscribe".to_owned()),
         ("TopicArn", arn.clone()),
@@ -191,6 +252,19 @@ async fn with_topic(endpoint: &str, maker: &Aws, url: &str, filter: &Value) -> A
             format!("arn:aws:sqs:eu-west-1:123456789012:{name}"),
         ),
     ];
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "sns.amazonaws.com" },
+            "Action": "sqs:SendMessage",
+            "Resource": format!("arn:aws:sqs:eu-west-1:123456789012:{name}"),
+            "Condition": { "ArnEquals": { "aws:SourceArn": arn } },
+        }],
+    });
+    let attributes = json!({ "Policy": policy.to_string() });
+    let input = json!({ "QueueUrl": url, "Attributes": attributes });
+    call(maker, &SQS, "SetQueueAttributes", input).await;
     let policy = json!({ "ifc": { "attributes": filter } }).to_string();
     let attributes = [
         ("RawMessageDelivery", "true".to_owned()),
@@ -354,6 +428,20 @@ async fn an_endpoint_that_nobody_answers_at_is_named() {
         "{error}"
     );
     assert!(error.is_retry_safe());
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_denied() {
+    let Some(endpoint) = endpoint("signatures") else {
+        return;
+    };
+    let (maker, _) = with_queue(&endpoint, "signed", json!({})).await;
+    let Ok((_, [id, _])) = &*MINISTACK else {
+        unreachable!("there is an endpoint")
+    };
+    let aws = with_keys(&endpoint, Vec::new(), &maker.wiring, [id, "wrong"]);
+    let sent = aws.send(target("mail"), vec![message("1")]).await;
+    assert_eq!(sent.unwrap_err().kind(), ErrorKind::Denied);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Where each service answers: in the wiring's region, or all at one place for emulators.
 
+use crate::bucket::S3;
 use axum::http::Uri;
 
 /// Where services answer.
@@ -33,6 +34,19 @@ impl Endpoints {
         match &self.one {
             Some(one) => one.clone(),
             None => format!("https://{service}.{}.{}", self.region, self.domain()),
+        }
+    }
+
+    /// Scheme and authority at which a bucket answers, and the beginning of its paths. The name is
+    /// part of the authority, but where TLS or an emulator would not take it there.
+    pub(crate) fn bucket(&self, name: &str) -> (String, String) {
+        let base = self.of(S3);
+        match &self.one {
+            None if !name.contains('.') => {
+                let base = base.replacen("https://", &format!("https://{name}."), 1);
+                (base, String::new())
+            }
+            _ => (base, format!("/{name}")),
         }
     }
 
@@ -73,6 +87,23 @@ fn loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn buckets_answer_under_their_name() {
+        for (name, one, base, path) in [
+            ("a-1", None, "https://a-1.s3.eu-west-1.amazonaws.com", ""),
+            ("a.b", None, "https://s3.eu-west-1.amazonaws.com", "/a.b"),
+            (
+                "a-1",
+                Some("http://127.0.0.1:1"),
+                "http://127.0.0.1:1",
+                "/a-1",
+            ),
+        ] {
+            let endpoints = Endpoints::new("eu-west-1", one).unwrap();
+            assert_eq!(endpoints.bucket(name), (base.to_owned(), path.to_owned()));
+        }
+    }
 
     #[test]
     fn services_answer_in_their_region_or_at_one_place() {

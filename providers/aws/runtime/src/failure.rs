@@ -2,6 +2,7 @@
 //! same, and what it means to application code.
 
 use crate::PROVIDER;
+use crate::xml::element;
 use axum::http::HeaderMap;
 use ifc_runtime::{Error, ErrorKind};
 use serde_json::Value;
@@ -210,6 +211,7 @@ impl Failure {
             _ if one_of(CONFLICT) => ErrorKind::Conflict,
             _ if one_of(TOO_LARGE) => ErrorKind::TooLarge,
             _ if code == "MalformedAnswer" => ErrorKind::Malformed,
+            _ if code == "InvalidRequest" => ErrorKind::Invalid,
             (_, 401 | 403) => ErrorKind::Denied,
             (_, 404) => ErrorKind::NotReady,
             (_, 409 | 412) => ErrorKind::Conflict,
@@ -264,14 +266,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     number("x-amz-retry-after")
         .map(Duration::from_millis)
         .or_else(|| number("retry-after").map(Duration::from_secs))
-}
-
-/// The text in the first `<name>…</name>`, for answers so plain that no XML parser is needed: no
-/// attributes, no nesting of a name in itself. Entities stay as they are.
-pub(crate) fn element(text: &str, name: &str) -> Option<String> {
-    let (_, rest) = text.split_once(&format!("<{name}>"))?;
-    let (inner, _) = rest.split_once(&format!("</{name}>"))?;
-    Some(inner.to_owned())
 }
 
 fn after_last(text: &str, separator: char) -> &str {

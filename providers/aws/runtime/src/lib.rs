@@ -5,13 +5,13 @@
 //! starts them. Nothing here deploys anything or knows another provider.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
-#![expect(dead_code, reason = "buckets will use what is left")]
 
 mod aws;
 pub mod entry;
 pub mod envelope;
 pub mod wiring;
 
+mod bucket;
 mod config;
 mod event_bus;
 mod function;
@@ -22,6 +22,7 @@ mod table;
 mod topic;
 
 mod batch;
+mod cursor;
 mod transport;
 
 mod base64;
@@ -30,6 +31,9 @@ mod credentials;
 mod date;
 mod endpoint;
 mod failure;
+mod held;
+mod percent;
+mod xml;
 
 pub use aws::Aws;
 pub use wiring::{WIRING_VARIABLE, Wiring};

@@ -71,7 +71,7 @@ impl Aws {
 
 impl Table<'_> {
     fn asked(&self) -> Asked<'_> {
-        let now = self.aws.transport.clock.now();
+        let now = self.aws.clock.now();
         let since = now.duration_since(SystemTime::UNIX_EPOCH);
         Asked {
             spec: &self.spec,

@@ -2,10 +2,12 @@
 
 use crate::aws::{Aws, named};
 use crate::batch::{Limits, in_batches, results_by_id};
-use crate::failure::{Failure, element};
+use crate::failure::Failure;
+use crate::percent;
 use crate::queue::sealed;
 use crate::transport::Call;
 use crate::wiring;
+use crate::xml::{element, section, sections};
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use ifc_manifest::kind::topic::PUBLISH;
@@ -13,7 +15,6 @@ use ifc_runtime::event::random_id;
 use ifc_runtime::topic::{TopicMessage, TopicOperations};
 use ifc_runtime::{BoxFuture, Error, Target};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// A message that is ready to be published.
 struct Entry {
@@ -81,13 +82,17 @@ impl Aws {
                 field("MessageDeduplicationId", random_id());
             }
         }
-        let answer = self.call_sns(&fields).await?;
+        let answer = self.call_with_form("sns", &fields).await?;
         results_by_id(batch.len(), &results_of(&answer))
     }
 
-    /// Calls SNS with the fields of a form, and returns its XML.
-    pub(crate) async fn call_sns(&self, fields: &[(String, String)]) -> Result<String, Failure> {
-        let mut call = Call::new("sns", Method::POST, "/".to_owned());
+    /// Calls a service with the fields of a form, and returns its XML.
+    pub(crate) async fn call_with_form(
+        &self,
+        service: &'static str,
+        fields: &[(String, String)],
+    ) -> Result<String, Failure> {
+        let mut call = Call::new(service, Method::POST, "/".to_owned());
         call.headers = vec![(CONTENT_TYPE, "application/x-www-form-urlencoded".to_owned())];
         call.body = form(fields).into();
         let answer = self.transport.call(&call).await?;
@@ -102,29 +107,17 @@ fn form(fields: &[(String, String)]) -> String {
         if !text.is_empty() {
             text.push('&');
         }
-        encode(name, &mut text);
+        text += &percent::encode(name, "");
         text.push('=');
-        encode(value, &mut text);
+        text += &percent::encode(value, "");
     }
     text
-}
-
-fn encode(plain: &str, text: &mut String) {
-    for byte in plain.bytes() {
-        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            true => text.push(byte.into()),
-            false => {
-                let _ = write!(text, "%{byte:02X}");
-            }
-        }
-    }
 }
 
 /// The results in an answer to a batch, in the form in which SQS has them.
 fn results_of(answer: &str) -> Value {
     let list = |name: &str| -> Vec<Value> {
-        let section = element(answer, name).unwrap_or_default();
-        let members = section.split("<member>").skip(1);
+        let members = sections(section(answer, name).unwrap_or_default(), "member");
         let value = |member: &str| {
             let text = |name: &str| element(member, name).unwrap_or_default();
             json!({

@@ -1,14 +1,16 @@
 //! A call of a service: signed, sent, and repeated where that helps and does no harm. The one place
 //! with signatures, time-outs and the policy for repeating.
 
+use crate::bucket::S3;
 use crate::connection::{Exchange, collect};
 use crate::credentials::Source;
 use crate::endpoint::Endpoints;
 use crate::failure::{Class, Failure};
+use crate::xml::section;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+    SigningSettings, UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4::SigningParams;
 use axum::body::{Body, Bytes};
@@ -65,6 +67,8 @@ pub(crate) struct Call {
     pub(crate) repeat: Repeat,
     /// How long an attempt may wait for its answer to begin.
     pub(crate) patience: Duration,
+    /// Whether an answer that begins as a success may say in its XML that it is an error.
+    pub(crate) late_errors: bool,
 }
 
 impl Call {
@@ -79,6 +83,7 @@ impl Call {
             body: Bytes::new(),
             repeat: Repeat::Harmless,
             patience: ANSWER_WITHIN,
+            late_errors: false,
         }
     }
 }
@@ -125,9 +130,22 @@ impl Transport {
     /// The whole answer to a call, when it is a success.
     pub(crate) async fn call(&self, call: &Call) -> Result<Response<Bytes>, Failure> {
         self.repeated(call, || async {
-            collect(self.attempt(call).await?, ANSWER_BYTES_MAX).await
+            let answer = collect(self.attempt(call).await?, ANSWER_BYTES_MAX).await?;
+            let text = String::from_utf8_lossy(answer.body());
+            match call.late_errors && section(&text, "Error").is_some() {
+                true => Err(Failure::answer(500, answer.headers(), answer.body())),
+                false => Ok(answer),
+            }
         })
         .await
+    }
+
+    /// A URL by which anyone can make `call`, with the headers that it has and with any body.
+    pub(crate) async fn presigned(&self, call: &Call, expiry: Duration) -> Result<String, Failure> {
+        let now = self.clock.now();
+        let credentials = self.source.credentials(&*self.exchange, now).await?;
+        let request = self.signed(call, credentials, now, Some(expiry))?;
+        Ok(request.uri().to_string())
     }
 
     /// The answer to a call, when it is a success, while its body still arrives.
@@ -173,7 +191,7 @@ impl Transport {
     async fn attempt(&self, call: &Call) -> Result<Response<Body>, Failure> {
         let now = self.clock.now();
         let credentials = self.source.credentials(&*self.exchange, now).await?;
-        let request = self.signed(call, credentials, now)?;
+        let request = self.signed(call, credentials, now, None)?;
         let answer = tokio::time::timeout(call.patience, self.exchange.exchange(request));
         let response = answer.await.unwrap_or_else(|_| {
             let waited = call.patience.as_secs();
@@ -191,11 +209,13 @@ impl Transport {
         Err(Failure::answer(status, answer.headers(), answer.body()))
     }
 
+    /// The request, signed in its headers, or in its URI when that is to work by itself for a while.
     fn signed(
         &self,
         call: &Call,
         credentials: Credentials,
         now: std::time::SystemTime,
+        presigned_for: Option<Duration>,
     ) -> Result<Request<Body>, Failure> {
         let base = match &call.base {
             Some(base) => base.clone(),
@@ -230,7 +250,7 @@ impl Transport {
             .region(self.endpoints.region())
             .name(call.service)
             .time(now)
-            .settings(settings(call.service))
+            .settings(settings(call.service, presigned_for))
             .build()
             .map_err(|error| unusable(&error))?
             .into();
@@ -239,7 +259,10 @@ impl Transport {
             .iter()
             .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let uri = request.uri().to_string();
-        let body = SignableBody::Bytes(&call.body);
+        let body = match presigned_for {
+            Some(_) => SignableBody::UnsignedPayload,
+            None => SignableBody::Bytes(&call.body),
+        };
         let (instructions, _) = SignableRequest::new(call.method.as_str(), uri, headers, body)
             .and_then(|signable| sign(signable, &parameters))
             .map_err(|error| unusable(&error))?
@@ -250,12 +273,17 @@ impl Transport {
 }
 
 /// S3 signs the path as it is sent, and wants the body's hash in a header.
-fn settings(service: &str) -> SigningSettings {
+fn settings(service: &str, presigned_for: Option<Duration>) -> SigningSettings {
     let mut settings = SigningSettings::default();
-    if service == "s3" {
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    if service == S3 {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
+    if presigned_for.is_some() {
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
+        settings.expires_in = presigned_for;
     }
     settings
 }

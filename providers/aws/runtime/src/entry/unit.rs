@@ -320,7 +320,7 @@ impl Unit {
         left: Option<Duration>,
     ) -> Result<Value, Failed> {
         let delivery = Delivery {
-            time: self.aws.transport.clock.now(),
+            time: self.aws.clock.now(),
             attempt: 1,
             ..edge.delivery(direct)
         };

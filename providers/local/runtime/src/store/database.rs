@@ -201,9 +201,8 @@ impl Database {
         transaction.open_table(DATA).ok()
     }
 
-    /// Runs jobs in one transaction, commits it, and answers them all. `more` gives those that have
-    /// arrived meanwhile, and nothing when it is time to commit.
-    pub(super) fn run(&self, mut jobs: Vec<Job>, more: &mut dyn FnMut(&mut Vec<Job>)) {
+    /// Runs jobs in one transaction, commits it, and answers them all.
+    pub(super) fn run(&self, mut jobs: Vec<Job>) {
         let guard = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut touched = Vec::new();
         let failure = match self.current() {
@@ -211,7 +210,7 @@ impl Database {
             Ok(database) => {
                 // A panic in a command is our bug; it must not take the store with it.
                 let run = catch_unwind(AssertUnwindSafe(|| {
-                    apply(&database, &mut jobs, more, &mut touched)
+                    apply(&database, &mut jobs, &mut touched)
                 }));
                 match run {
                     Ok(Ok(())) => None,
@@ -260,25 +259,19 @@ impl Database {
 
 fn apply(
     database: &redb::Database,
-    jobs: &mut Vec<Job>,
-    more: &mut dyn FnMut(&mut Vec<Job>),
+    jobs: &mut [Job],
     touched: &mut Vec<u32>,
 ) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     let mut changed = false;
     {
         let mut table = transaction.open_table(DATA)?;
-        let mut done = 0;
-        while done < jobs.len() {
-            for job in &mut jobs[done..] {
-                job.run(&mut Transaction {
-                    table: &mut table,
-                    changed: &mut changed,
-                    touched,
-                })?;
-            }
-            done = jobs.len();
-            more(jobs);
+        for job in jobs {
+            job.run(&mut Transaction {
+                table: &mut table,
+                changed: &mut changed,
+                touched,
+            })?;
         }
     }
     if changed {
