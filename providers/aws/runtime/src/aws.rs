@@ -31,7 +31,12 @@ impl Aws {
     /// - `IFC_WIRING`: where its resources are, see [`Wiring`];
     /// - `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, or the variables of a
     ///   container's credentials: who it is;
-    /// - `AWS_ENDPOINT_URL`: an emulator of all services, with TLS unless it is on this machine.
+    /// - `AWS_ENDPOINT_URL`: an emulator of all services, with TLS unless it is on this machine;
+    /// - `AWS_CA_BUNDLE`: a PEM file with the root certificates to trust instead of Mozilla's.
+    ///
+    /// Not looked at are the profiles of `~/.aws`, single sign-on, web identities and the metadata
+    /// service of EC2: on Lambda none of them is there, and elsewhere `aws configure
+    /// export-credentials --format env` turns them into variables.
     ///
     /// # Errors
     /// `NotReady`, naming the variable that is missing or cannot be used.
@@ -50,8 +55,15 @@ impl Aws {
         let wiring = Wiring::parse(&wiring).map_err(|error| not_ready(error.to_string()))?;
         let endpoint = variable("AWS_ENDPOINT_URL").filter(|url| !url.is_empty());
         let endpoints = Endpoints::new(&wiring.region, endpoint.as_deref());
+        let roots = variable("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
+        let network = Network::new(roots.as_deref());
         let transport = Transport {
-            exchange: Box::new(Network::new().map_err(not_ready)?),
+            exchange: Box::new(network.map_err(|error| {
+                not_ready(match roots {
+                    Some(_) => format!("AWS_CA_BUNDLE: {error}"),
+                    None => error,
+                })
+            })?),
             source: Source::from_environment(variable).map_err(not_ready)?,
             endpoints: endpoints.map_err(not_ready)?,
             clock: Arc::new(SystemClock),

@@ -196,7 +196,7 @@ impl Stage for OnEmulator {
 
     fn fetch<'a>(&'a self, request: Request) -> BoxFuture<'a, Result<Response, Failure>> {
         Box::pin(async move {
-            let network = Network::new()?;
+            let network = Network::new(None)?;
             let answer = network.exchange(request).await;
             answer.map_err(|failure| ifc_runtime::Error::from(failure).into())
         })

@@ -1,5 +1,8 @@
 //! One request and its answer over the network: TLS by rustls and ring to everyone, plain HTTP to
 //! this machine only. Knows no service, signs and repeats nothing.
+//!
+//! Servers are trusted whose certificates come from Mozilla's roots, or from the roots in one file
+//! and no others.
 
 use crate::failure::Failure;
 use axum::body::{Body, Bytes, to_bytes};
@@ -9,6 +12,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use ifc_runtime::BoxFuture;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a connection may take. Long enough for one packet that is lost.
@@ -29,15 +36,32 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new() -> Result<Network, String> {
+    /// The network. With `roots`, the path of a PEM file, servers are trusted that its roots vouch
+    /// for, and no others.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has no root in it.
+    pub(crate) fn new(roots: Option<&str>) -> Result<Network, String> {
         let mut http = HttpConnector::new();
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_WITHIN));
         http.enforce_http(false);
         let provider = rustls::crypto::ring::default_provider();
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(provider)
-            .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        let failed = |error: &dyn std::fmt::Display| format!("TLS cannot be set up: {error}");
+        let connector = match roots {
+            None => HttpsConnectorBuilder::new()
+                .with_provider_and_webpki_roots(provider)
+                .map_err(|error| failed(&error))?,
+            Some(path) => {
+                let client = ClientConfig::builder_with_provider(Arc::new(provider))
+                    .with_safe_default_protocol_versions()
+                    .map_err(|error| failed(&error))?
+                    .with_root_certificates(read_roots(path)?)
+                    .with_no_client_auth();
+                HttpsConnectorBuilder::new().with_tls_config(client)
+            }
+        };
+        let connector = connector
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
@@ -46,6 +70,22 @@ impl Network {
             .pool_timer(TokioTimer::new())
             .build(connector);
         Ok(Network { client })
+    }
+}
+
+fn read_roots(path: &str) -> Result<RootCertStore, String> {
+    let unusable = |why: &dyn std::fmt::Display| {
+        format!("the root certificates in `{path}` cannot be used: {why}")
+    };
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(&error))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| unusable(&error))?;
+        roots.add(certificate).map_err(|error| unusable(&error))?;
+    }
+    match roots.is_empty() {
+        true => Err(unusable(&"there is none")),
+        false => Ok(roots),
     }
 }
 
@@ -144,5 +184,114 @@ pub(crate) mod scripted {
     pub(crate) fn answer(status: u16, body: &str) -> Result<Response<Body>, Failure> {
         let response = Response::builder().status(status);
         Ok(response.body(Body::from(body.to_owned())).unwrap())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{SocketAddr, TcpListener};
+    use std::thread::JoinHandle;
+
+    /// A root of our own. It and the certificate that it vouches for were made by `openssl` for a
+    /// hundred years; the certificate names the address 127.0.0.1 and nothing else.
+    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/root.pem");
+    const CERTIFICATE: &str = include_str!("../tests/tls/server.pem");
+    const KEY: &str = include_str!("../tests/tls/server-key.pem");
+
+    /// Takes one connection, and answers one request. Returns the request's first line, or `None`
+    /// when there was none.
+    fn server() -> (SocketAddr, JoinHandle<Option<String>>) {
+        let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = move || {
+            let (stream, _) = listener.accept().unwrap();
+            let connection = ServerConnection::new(Arc::new(config)).unwrap();
+            let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+            let mut first = String::new();
+            stream.read_line(&mut first).ok()?;
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).unwrap();
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi";
+            stream.get_mut().write_all(answer).unwrap();
+            stream.get_mut().flush().unwrap();
+            Some(first.trim().to_owned()).filter(|line| !line.is_empty())
+        };
+        (address, std::thread::spawn(serve))
+    }
+
+    async fn get(network: &Network, url: &str) -> Result<Response<Bytes>, Failure> {
+        let request = Request::get(url).body(Body::empty()).unwrap();
+        collect(network.exchange(request).await?, 100).await
+    }
+
+    #[tokio::test]
+    async fn a_server_is_trusted_that_a_given_root_vouches_for() {
+        let (address, server) = server();
+        let network = Network::new(Some(ROOT)).unwrap();
+        let answer = get(&network, &format!("https://{address}/a?b"))
+            .await
+            .unwrap();
+        assert_eq!(answer.body().as_ref(), b"hi");
+        assert_eq!(server.join().unwrap().as_deref(), Some("GET /a?b HTTP/1.1"));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_nobody_vouches_for_gets_nothing() {
+        for (roots, host) in [(None, "127.0.0.1"), (Some(ROOT), "localhost")] {
+            let (address, server) = server();
+            let network = Network::new(roots).unwrap();
+            let url = format!("https://{host}:{}/", address.port());
+            let failure = get(&network, &url).await.unwrap_err();
+            assert_eq!(server.join().unwrap(), None, "it got the request");
+            assert!(!failure.perhaps_done);
+            let mut error: &dyn std::error::Error = &ifc_runtime::Error::from(failure);
+            let mut text = error.to_string();
+            while let Some(cause) = error.source() {
+                text += &format!(": {cause}");
+                error = cause;
+            }
+            assert!(text.contains("no connection to"), "{text}");
+            assert!(text.contains("certificate"), "{text}");
+        }
+    }
+
+    #[test]
+    fn roots_that_cannot_be_used_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content, expected) in [
+            ("missing.pem", None, "No such file"),
+            ("empty.pem", Some(""), "there is none"),
+            (
+                "wrong.pem",
+                Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+                "cannot be used",
+            ),
+        ] {
+            let path = folder.path().join(name);
+            if let Some(content) = content {
+                std::fs::write(&path, content).unwrap();
+            }
+            let path = path.display().to_string();
+            let error = Network::new(Some(&path)).err().unwrap();
+            assert!(error.contains(&path) && error.contains(expected), "{error}");
+        }
     }
 }

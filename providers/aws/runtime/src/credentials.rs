@@ -70,7 +70,8 @@ impl Source {
             Some(path) => format!("{CONTAINER_HOST}{path}"),
             None => variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").ok_or_else(|| {
                 "there are no credentials: neither AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY nor \
-                 AWS_CONTAINER_CREDENTIALS_FULL_URI is set"
+                 AWS_CONTAINER_CREDENTIALS_FULL_URI is set; profiles are not read here, `aws \
+                 configure export-credentials --format env` turns one into variables"
                     .to_owned()
             })?,
         };
