@@ -5,9 +5,10 @@
 The models are those that botocore brings. Requests that no service signs for (the URLs of deployed
 functions, the emulator's own pages) are passed on unread.
 
-Asked for `/_models`, it answers one line for each deviation: whose it is (`request` or `reply`), the
-service, the operation, how many times, and what; and one with `call` for each operation that was
-called. Fields are parted by tabs.
+Asked for `/_models/before/PORT`, it is before that emulator from then on. Asked for `/_models`, it
+answers one line for each deviation: whose it is (`request` or `reply`), the service, the operation,
+how many times, and what; and one with `call` for each operation that was called. Fields are parted
+by tabs.
 """
 
 import collections
@@ -130,6 +131,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.read_body()
         if self.path == "/_models":
             return self.write(200, [("content-type", "text/plain")], record.text().encode())
+        if self.path.startswith("/_models/before/"):
+            Handler.emulator = int(self.path.rpartition("/")[2])
+            return self.write(200, [], b"")
         headers = {name.lower(): value for name, value in self.headers.items()}
         content = body
         if "aws-chunked" in headers.get("content-encoding", "") or headers.get(

@@ -30,6 +30,11 @@ impl MiniStack {
     /// # Panics
     /// When it is installed and does not start.
     pub fn start(self) -> Result<Emulator, Skipped> {
+        self.start_calling(None)
+    }
+
+    /// Starts it so that deployed functions call this port instead of its own.
+    pub(crate) fn start_calling(self, other: Option<u16>) -> Result<Emulator, Skipped> {
         let programs = installed(PACKAGE)?;
         Ok(Emulator::start(|port, folder| {
             let path = std::env::var("PATH").unwrap_or_default();
@@ -40,6 +45,11 @@ impl MiniStack {
                 environment: vec![
                     ("PATH", format!("{}:{path}", programs.display())),
                     ("AUTH", self.enforce.to_string()),
+                    // What functions are told; without, they would call the real AWS.
+                    (
+                        "AWS_ENDPOINT_URL",
+                        format!("http://127.0.0.1:{}", other.unwrap_or(port)),
+                    ),
                     // It would listen on all interfaces.
                     ("BIND_HOST", "127.0.0.1".to_owned()),
                     ("GATEWAY_PORT", port.to_string()),

@@ -2,7 +2,7 @@
 
 use crate::emulator::{Emulator, Start, get};
 use crate::install::installed;
-use crate::ministack;
+use crate::ministack::{self, MiniStack};
 use crate::skipped::Skipped;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,8 +37,30 @@ impl ModelProxy {
     /// # Panics
     /// When it is installed and does not start.
     pub fn before(emulator: &Emulator) -> Result<ModelProxy, Skipped> {
+        ModelProxy::start(emulator.port())
+    }
+
+    /// Starts MiniStack with one before it, which deployed functions call too.
+    ///
+    /// # Errors
+    /// [`Skipped`] when Python or a package cannot be had.
+    ///
+    /// # Panics
+    /// When something is installed and does not start.
+    pub fn with(ministack: MiniStack) -> Result<(Emulator, ModelProxy), Skipped> {
+        // Each must know of the other: the proxy comes first, and is told at last.
+        let proxy = ModelProxy::start(0)?;
+        let emulator = ministack.start_calling(Some(proxy.port()))?;
+        get(
+            proxy.port(),
+            &format!("/_models/before/{}", emulator.port()),
+        )
+        .unwrap_or_else(|error| panic!("{error}; it wrote:\n{}", proxy.process.log()));
+        Ok((emulator, proxy))
+    }
+
+    fn start(server: u16) -> Result<ModelProxy, Skipped> {
         let python = installed(ministack::PACKAGE)?.join("python");
-        let server = emulator.port();
         let process = Emulator::start(|port, folder| {
             write_files(folder);
             Start {
