@@ -3,7 +3,7 @@
 //!
 //! Nothing is built here and no file is read: bytes in, bytes out.
 
-mod archive;
+pub(crate) mod archive;
 mod program;
 
 pub use program::{Misfit, Requirements};

@@ -88,6 +88,18 @@ pub(crate) fn seal(
     seal_with_fields(id, trace, attributes, BTreeMap::new(), body)
 }
 
+/// The text of an event that somebody makes by hand, under a new trace and, when none is given, a
+/// new id.
+pub fn seal_by_hand(
+    id: Option<String>,
+    attributes: &BTreeMap<String, String>,
+    body: &Value,
+) -> String {
+    let id = id.unwrap_or_else(ifc_runtime::event::random_id);
+    let body = body.to_string();
+    seal(&id, TraceContext::root(), attributes, body.as_bytes()).expect("the body is JSON")
+}
+
 /// As [`seal`], with fields for patterns, by [`field_name`].
 pub(crate) fn seal_with_fields(
     id: &str,

@@ -24,7 +24,7 @@ const MODE: u32 = 0o100_755;
 
 /// An archive with this executable file and nothing else. A file has less than 4 GiB: the platform's
 /// limit was checked.
-pub(super) fn pack(name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn pack(name: &str, content: &[u8]) -> Vec<u8> {
     let packed = compress_to_vec(content, COMPRESSION);
     let mut entry = Bytes::default();
     entry.u16(0); // no flags
