@@ -82,6 +82,24 @@ const STEPS: &[(&str, Action)] = &[
         ),
     ),
     (
+        "lints of the SDK for aws",
+        Run(
+            "cargo",
+            &[
+                "clippy",
+                "--package",
+                "ifc",
+                "--no-default-features",
+                "--features",
+                "aws",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            &[],
+        ),
+    ),
+    (
         "tests",
         Run("cargo", &["test", "--workspace", "--no-fail-fast"], &[]),
     ),

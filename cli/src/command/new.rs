@@ -98,10 +98,11 @@ fn is_empty(directory: &Path) -> bool {
     fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// What stands after `ifc =` in the manifest.
+/// What stands after `ifc =` in the manifest. Features of the application choose the provider.
 fn dependency(path: Option<&Path>) -> Result<String, Failure> {
     let Some(path) = path else {
-        return Ok(format!("\"{}\"", env!("CARGO_PKG_VERSION")));
+        let version = env!("CARGO_PKG_VERSION");
+        return Ok(format!("{{ version = \"{version}\", default-features = false }}"));
     };
     let path = path
         .canonicalize()
@@ -109,7 +110,7 @@ fn dependency(path: Option<&Path>) -> Result<String, Failure> {
     // A path in a manifest is a string of TOML, whose escapes are those of JSON.
     let quoted = serde_json::to_string(&path.to_string_lossy())
         .context(|| "cannot write the path".to_owned())?;
-    Ok(format!("{{ path = {quoted} }}"))
+    Ok(format!("{{ path = {quoted}, default-features = false }}"))
 }
 
 fn render(

@@ -99,5 +99,24 @@ pub use crate::test_kit::{Plan as TestPlan, run as run_test};
 /// Runs the application. `package` is the cargo package of `ifc::main!()`.
 #[cfg(feature = "local")]
 pub fn main(package: &str) -> std::process::ExitCode {
+    // A workspace may build a program with both providers: then it is what it was started as.
+    #[cfg(feature = "aws")]
+    if ifc_aws::entry::is_started_by_lambda() {
+        return ifc_aws::entry::main(package);
+    }
     ifc_local::entry::main(package)
+}
+
+#[cfg(all(feature = "aws", not(feature = "local")))]
+pub use ifc_aws::entry::main;
+
+/// Stops the build of an application that chose no provider.
+#[cfg(not(any(feature = "local", feature = "aws")))]
+pub fn main<P: AsRef<str>>(_: P) -> std::process::ExitCode {
+    const {
+        panic!(
+            "this application has no provider: build it with a feature that brings one, `ifc/local` \
+             or `ifc/aws`"
+        )
+    }
 }
