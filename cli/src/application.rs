@@ -1,7 +1,7 @@
 //! The application that the global flags choose: finding, building, reading it.
 
 use crate::arguments::Global;
-use crate::failure::Failure;
+use crate::failure::{Context as _, Failure};
 use crate::shim;
 use clap::ColorChoice;
 use ifc_analyzer::{Analysis, Features, Project, Selection};
@@ -70,6 +70,18 @@ pub(crate) fn data_directory(project: &Project) -> PathBuf {
 /// Where everything of the application is kept that stays on this machine.
 pub(crate) fn local_directory(project: &Project) -> PathBuf {
     project.package_root.join(LOCAL_DIRECTORY)
+}
+
+/// Makes that directory, and keeps it out of version control: it holds what belongs to this machine.
+pub(crate) fn make_local_directory(project: &Project) -> Result<(), Failure> {
+    let directory = local_directory(project);
+    let ignore = directory.join(".gitignore");
+    if ignore.exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&directory)
+        .and_then(|()| std::fs::write(&ignore, "*\n"))
+        .context(|| format!("cannot write `{}`", shown(&ignore)))
 }
 
 /// A path as the user would write it from where they are.

@@ -249,6 +249,18 @@ pub(crate) struct StageChoice {
     pub(crate) provider: Option<String>,
 }
 
+/// Whose data.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stage")]
+pub(crate) struct DataChoice {
+    /// Stage [default: none, but what `ifc dev` and `cargo run` work on]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stage: Option<String>,
+    /// Provider of the stage [default: that of `ifc.toml`, else `local`]
+    #[arg(long, value_name = "NAME", requires = "stage")]
+    pub(crate) provider: Option<String>,
+}
+
 /// What the user agrees to. Each is a resource, `orders`, or one part of it, `orders/queue`.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Consent")]
@@ -431,6 +443,8 @@ pub(crate) struct Invoke {
     /// File with the event as JSON, or `-` for standard input; without it the event is `null`
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) event: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
 }
 
 /// Work on queues.
@@ -454,6 +468,8 @@ pub(crate) struct QueuePeek {
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) limit: usize,
     #[command(flatten)]
+    pub(crate) choice: DataChoice,
+    #[command(flatten)]
     pub(crate) output: Output,
 }
 
@@ -465,6 +481,8 @@ pub(crate) struct QueueRedrive {
     /// Only the message with this id; may be given several times
     #[arg(long, value_name = "ID")]
     pub(crate) id: Vec<String>,
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -485,6 +503,8 @@ pub(crate) struct StreamReplay {
     #[arg(long, value_name = "WHEN")]
     pub(crate) from: String,
     #[command(flatten)]
+    pub(crate) choice: DataChoice,
+    #[command(flatten)]
     pub(crate) output: Output,
 }
 
@@ -494,7 +514,16 @@ pub(crate) enum Secret {
     /// Set the value of a secret: asked for on a terminal, else read from standard input
     Set(SecretSet),
     /// Show which secrets there are and which have a value; never a value
-    List(Output),
+    List(DataList),
+}
+
+/// Show a list.
+#[derive(Debug, Args)]
+pub(crate) struct DataList {
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Set a secret.
@@ -505,6 +534,8 @@ pub(crate) struct SecretSet {
     /// File with the value, or `-` for standard input; taken as it is, byte for byte
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) value_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
 }
 
 /// Work on configuration values.
@@ -513,7 +544,7 @@ pub(crate) enum Config {
     /// Set a value
     Set(ConfigSet),
     /// Show the values
-    List(Output),
+    List(DataList),
 }
 
 /// Set a configuration value.
@@ -524,6 +555,8 @@ pub(crate) struct ConfigSet {
     /// The value as JSON: `3`, `true`, `\"text\"`, `{"a":1}`
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: String,
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
 }
 
 /// Work on local data.

@@ -18,7 +18,9 @@ fn stable(text: &str) -> String {
     words
         .map(|word| {
             let bare = word.trim_end_matches([' ', '\n', '"']);
-            let is_digest = bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let digits = bare.strip_suffix('…').unwrap_or_default();
+            let is_digest =
+                digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
             match is_digest {
                 true => word.replace(bare, "[digest]"),
                 false => word.to_owned(),
@@ -151,6 +153,21 @@ fn a_stage_from_first_to_last() {
     );
     assert!(errors.contains("its checksum does not match"), "{errors}");
 
+    // Its data is worked on by the name of the stage.
+    project.write("mail.json", "{\"author\": \"ada\", \"text\": \"\"}");
+    ifc("invoke mail --event mail.json").success();
+    let data = project.path.join(".ifc/stages/dev/data");
+    assert!(data.exists() && !project.path.join(".ifc/local").exists());
+    assert_eq!(ifc("queue peek mails").success(), "empty\n");
+    let errors = run(&mut project.ifc(&["queue", "peek", "mails", "--stage", "other"]));
+    let errors = errors.failure(1);
+    assert!(
+        errors.contains("nothing is deployed to stage `other`"),
+        "{errors}"
+    );
+    let errors = run(&mut project.ifc(&["secret", "list", "--provider", "local"])).failure(2);
+    assert!(errors.contains("--stage"), "{errors}");
+
     // The end: what is retained stays until told otherwise.
     let text = ifc("destroy --yes").success();
     assert!(
@@ -163,6 +180,9 @@ fn a_stage_from_first_to_last() {
     ifc("destroy --yes --delete notes").success();
     assert!(!table.exists());
     assert_eq!(ifc("state show").success(), "nothing is recorded\n");
+    let status = ifc("status").success();
+    assert!(!status.contains("program"), "{status}");
+    assert_eq!(project.read(".ifc/.gitignore"), "*\n");
 }
 
 #[test]

@@ -6,9 +6,10 @@ mod running;
 
 pub(crate) use running::Running;
 
-use crate::application;
-use crate::arguments::Global;
+use crate::application::{self, DATA_DIRECTORY_VARIABLE};
+use crate::arguments::{DataChoice, Global, StageChoice};
 use crate::failure::Failure;
+use crate::stage::Stage;
 use ifc_analyzer::Project;
 use ifc_graph::{Graph, Spec};
 use ifc_manifest::Kind;
@@ -17,13 +18,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The way to an application's data. It is looked for anew for every operation: the application may
 /// start or stop at any time, and must not find its directory in use longer than needed.
 pub(crate) struct Access {
-    project: Project,
+    project: Rc<Project>,
     directory: PathBuf,
+    /// What is deployed, when the data is that of a stage.
+    program: Option<PathBuf>,
 }
 
 enum Way {
@@ -93,11 +98,65 @@ pub(crate) fn read<T: for<'a> Deserialize<'a>>(answer: &Value) -> Result<T, Fail
 }
 
 impl Access {
-    /// The way to the data of the application that the flags choose.
-    pub(crate) fn of(global: &Global) -> Result<Access, Failure> {
+    /// The way to the data that the flags choose: that of a stage, or what the application works on
+    /// that is being developed.
+    pub(crate) fn of(global: &Global, choice: &DataChoice) -> Result<Access, Failure> {
+        match &choice.stage {
+            Some(_) => Access::of_stage(&Stage::find(
+                global,
+                &StageChoice {
+                    stage: choice.stage.clone(),
+                    provider: choice.provider.clone(),
+                },
+            )?),
+            None => Access::of_development(global),
+        }
+    }
+
+    /// The way to what the application works on that is being developed.
+    pub(crate) fn of_development(global: &Global) -> Result<Access, Failure> {
         let project = application::find(global)?;
-        let directory = application::data_directory(&project);
-        Ok(Access { project, directory })
+        Ok(Access {
+            directory: application::data_directory(&project),
+            project: Rc::new(project),
+            program: None,
+        })
+    }
+
+    fn of_stage(stage: &Stage) -> Result<Access, Failure> {
+        Ok(Access {
+            project: Rc::clone(&stage.project),
+            directory: stage.directory()?.data_directory(),
+            program: Some(stage.program()?),
+        })
+    }
+
+    /// The application that runs on the data, if one does.
+    pub(crate) fn running(&self) -> Result<Option<Running>, Failure> {
+        Running::find(&self.directory)
+    }
+
+    /// The program that works on the data, to be started when it does not run: what is deployed, or
+    /// what is built now. It knows this unit.
+    pub(crate) fn program(&self, unit: &str) -> Result<Command, Failure> {
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => {
+                let built = self.project.build()?;
+                let graph = ifc_analyzer::analyze(&built)?.graph;
+                let units = graph.units.iter().map(|unit| unit.name.as_str());
+                let units: Vec<&str> = units.collect();
+                if !units.contains(&unit) {
+                    return Err(Failure::unknown("unit", unit, &units));
+                }
+                built.executable
+            }
+        };
+        let mut command = Command::new(program);
+        command
+            .current_dir(&self.project.package_root)
+            .env(DATA_DIRECTORY_VARIABLE, &self.directory);
+        Ok(command)
     }
 
     /// The way for an operation that changes nothing.

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::{Context as _, Failure};
 use crate::progress::Progress;
 use crate::render::outcome;
-use crate::stage::{Interrupt, Stage, Wanted, Writing, left};
+use crate::stage::{Interrupt, Reach, Stage, Wanted, Writing, left};
 use crate::terminal;
 use ifc_engine::{ApplyEvent, Holder, Plan, Summary};
 use std::fs;
@@ -94,13 +94,17 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Shows the plan, asks, does it, and says what became of it.
     pub(super) fn carry_out(&self, yes: bool, question: &str) -> Result<Exit, Failure> {
-        show(self.stage, self.plan, self.wanted, self.details)?;
+        let title = self.stage.title(Reach::Online)?;
+        show(self.stage, &title, self.plan, self.wanted, self.details)?;
         if !self.plan.is_applicable() {
             return Ok(Exit::Failure);
         }
         if !self.plan.is_empty() && !yes && !terminal::confirm(question)? {
             terminal::status("Kept", "everything as it is");
             return Ok(Exit::Success);
+        }
+        if !self.plan.is_empty() {
+            self.stage.backend.prepare()?;
         }
         let summary = self.apply()?;
         if !summary.steps.is_empty() {

@@ -10,12 +10,12 @@ use serde_json::Value;
 pub(crate) fn run(global: &Global, config: &Config) -> Result<Exit, Failure> {
     match config {
         Config::Set(set) => self::set(global, set)?,
-        Config::List(output) => {
-            let answer = Access::of(global)?.configs()?;
-            if output.json {
+        Config::List(list) => {
+            let answer = Access::of(global, &list.choice)?.configs()?;
+            if list.output.json {
                 terminal::print_json(&answer)?;
             } else {
-                terminal::print(&list(&read(&answer)?))?;
+                terminal::print(&self::list(&read(&answer)?))?;
             }
         }
     }
@@ -31,7 +31,7 @@ fn set(global: &Global, set: &ConfigSet) -> Result<(), Failure> {
                 "if it is meant as text, write it with its quotes: '{text}'"
             )));
     }
-    Access::of(global)?.set_config(&set.name, &set.value)?;
+    Access::of(global, &set.choice)?.set_config(&set.name, &set.value)?;
     terminal::status("Set", &format!("config `{}` to {}", set.name, set.value));
     Ok(())
 }

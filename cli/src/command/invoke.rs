@@ -1,22 +1,20 @@
 //! `ifc invoke`: one run of a unit, by the running application or by a process of its own.
 
-use crate::access::{Running, escape};
-use crate::application::{self, DATA_DIRECTORY_VARIABLE};
+use crate::access::{Access, escape};
 use crate::arguments::{Global, Invoke};
 use crate::exit::Exit;
 use crate::failure::{Context as _, Failure};
 use crate::terminal;
-use ifc_analyzer::Project;
 use serde_json::Value;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 pub(crate) fn run(global: &Global, invoke: &Invoke) -> Result<Exit, Failure> {
     let event = event(invoke.event.as_deref())?;
-    let project = application::find(global)?;
-    match Running::find(&application::data_directory(&project))? {
+    let access = Access::of(global, &invoke.choice)?;
+    match access.running()? {
         Some(running) => {
             let pid = running.pid();
             terminal::status("Invoking", &format!("`{}` in process {pid}", invoke.unit));
@@ -24,7 +22,7 @@ pub(crate) fn run(global: &Global, invoke: &Invoke) -> Result<Exit, Failure> {
             terminal::print_json(&running.post(&path, &event)?)?;
             Ok(Exit::Success)
         }
-        None => alone(&project, &invoke.unit, &event),
+        None => alone(&access, &invoke.unit, &event),
     }
 }
 
@@ -49,26 +47,11 @@ fn event(file: Option<&Path>) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Builds the application and has it run the unit and nothing else.
-fn alone(project: &Project, unit: &str, event: &[u8]) -> Result<Exit, Failure> {
-    let built = project.build()?;
-    let analysis = ifc_analyzer::analyze(&built)?;
-    let units: Vec<&str> = analysis
-        .graph
-        .units
-        .iter()
-        .map(|unit| unit.name.as_str())
-        .collect();
-    if !units.contains(&unit) {
-        return Err(Failure::unknown("unit", unit, &units));
-    }
+/// Has the application run the unit and nothing else.
+fn alone(access: &Access, unit: &str, event: &[u8]) -> Result<Exit, Failure> {
+    let mut command = access.program(unit)?;
     terminal::status("Invoking", &format!("`{unit}`"));
-    let mut child = Command::new(&built.executable)
-        .current_dir(&project.package_root)
-        .env(
-            DATA_DIRECTORY_VARIABLE,
-            application::data_directory(project),
-        )
+    let mut child = command
         .env("IFC_INVOKE", unit)
         .stdin(Stdio::piped())
         .spawn()

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn run(global: &Global, local: &Local) -> Result<Exit, Failure> {
     match local {
         Local::Status(output) => {
-            let answer = Access::of(global)?.status()?;
+            let answer = Access::of_development(global)?.status()?;
             if output.json {
                 terminal::print_json(&answer)?;
             } else {

@@ -5,7 +5,7 @@ use crate::arguments::{Consent, Global, Plan as Arguments};
 use crate::exit::Exit;
 use crate::failure::{Context as _, Failure};
 use crate::render::plan;
-use crate::stage::{Stage, Wanted};
+use crate::stage::{Reach, Stage, Wanted};
 use crate::terminal;
 use ifc_engine::{Blueprint, Consents, Observations, Plan, PlanOptions, Provider, Session, State};
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ fn run_plainly(global: &Global, arguments: &Arguments) -> Result<(Exit, bool), F
     let stage = Stage::find(global, &arguments.choice)?;
     let (planned, wanted) = match (arguments.offline, arguments.destroy) {
         (true, _) => {
-            let wanted = stage.wanted()?;
+            let wanted = stage.wanted(Reach::Offline)?;
             (offline(&wanted.blueprint, &options), Some(wanted))
         }
         (false, true) => {
@@ -53,7 +53,12 @@ fn run_plainly(global: &Global, arguments: &Arguments) -> Result<(Exit, bool), F
     if arguments.output.json {
         terminal::print(&format!("{}\n", planned.to_json()))?;
     } else {
-        show(&stage, &planned, wanted.as_ref(), arguments.details)?;
+        let reach = match arguments.offline {
+            true => Reach::Offline,
+            false => Reach::Online,
+        };
+        let title = stage.title(reach)?;
+        show(&stage, &title, &planned, wanted.as_ref(), arguments.details)?;
     }
     if let Some(file) = &arguments.out {
         fs::write(file, planned.to_json() + "\n")
@@ -80,10 +85,10 @@ pub(super) struct Aim {
 impl Aim {
     /// What the application says.
     pub(super) fn application(stage: &Stage, command: &str) -> Result<(Aim, Wanted), Failure> {
-        let wanted = stage.wanted()?;
+        let wanted = stage.wanted(Reach::Online)?;
         let aim = Aim {
             session: stage.session(command)?,
-            provider: stage.provider(Some(wanted.executable.clone()))?,
+            provider: stage.provider(Some(&wanted.program))?,
             blueprint: wanted.blueprint.clone(),
         };
         Ok((aim, wanted))
@@ -116,12 +121,13 @@ fn offline(blueprint: &Blueprint, options: &PlanOptions) -> Plan {
 /// Shows a plan to people.
 pub(super) fn show(
     stage: &Stage,
+    title: &str,
     planned: &Plan,
     wanted: Option<&Wanted>,
     details: bool,
 ) -> Result<(), Failure> {
     let permissions = stage.permission_changes(planned, wanted);
-    terminal::print(&plan::text(planned, &stage.title(), &permissions, details))
+    terminal::print(&plan::text(planned, title, &permissions, details))
 }
 
 /// What the flags agree to.

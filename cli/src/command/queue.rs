@@ -46,10 +46,9 @@ struct Redriven {
 }
 
 pub(crate) fn run(global: &Global, queue: &Queue) -> Result<Exit, Failure> {
-    let access = Access::of(global)?;
     match queue {
-        Queue::Peek(peek) => self::peek(&access, peek)?,
-        Queue::Redrive(redrive) => self::redrive(&access, redrive)?,
+        Queue::Peek(peek) => self::peek(&Access::of(global, &peek.choice)?, peek)?,
+        Queue::Redrive(redrive) => self::redrive(&Access::of(global, &redrive.choice)?, redrive)?,
     }
     Ok(Exit::Success)
 }

@@ -16,19 +16,19 @@ struct Set {
 }
 
 pub(crate) fn run(global: &Global, secret: &Secret) -> Result<Exit, Failure> {
-    let access = Access::of(global)?;
     match secret {
         Secret::Set(set) => {
+            let access = Access::of(global, &set.choice)?;
             let value = value(set)?;
             let Set { version } = read(&access.set_secret(&set.name, &value)?)?;
             terminal::status("Set", &format!("secret `{}`, version {version}", set.name));
         }
-        Secret::List(output) => {
-            let answer = access.secrets()?;
-            if output.json {
+        Secret::List(list) => {
+            let answer = Access::of(global, &list.choice)?.secrets()?;
+            if list.output.json {
                 terminal::print_json(&answer)?;
             } else {
-                terminal::print(&list(&read(&answer)?))?;
+                terminal::print(&self::list(&read(&answer)?))?;
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::arguments::{Global, Serve};
 use crate::exit::Exit;
 use crate::failure::{Context as _, Failure};
 use crate::render::log::LogStyle;
-use crate::stage::Stage;
+use crate::stage::{Reach, Stage};
 use crate::terminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,21 +26,14 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Exit, Failure> {
         stage: &stage,
         deployed: &deployed,
     };
-    let Some(mut program) = server.program()? else {
-        return Err(
-            Failure::new(format!("nothing is deployed to stage `{}`", stage.name)).help(format!(
-                "deploy the application with `ifc apply --stage {}`",
-                stage.name
-            )),
-        );
-    };
+    let mut program = stage.program()?;
     let (sender, stop) = mpsc::channel();
     forward_signals(move || sender.send(()).is_ok())?;
     let mut running = server.start(&program)?;
     loop {
         match stop.recv_timeout(LOOK) {
             Ok(()) | Err(RecvTimeoutError::Disconnected) => {
-                terminal::status("Stopping", &stage.title());
+                terminal::status("Stopping", &stage.title(Reach::Online)?);
                 running.stop();
                 return Ok(Exit::Success);
             }
@@ -85,7 +78,7 @@ impl Server<'_> {
     fn start(&self, program: &Path) -> Result<Application, Failure> {
         let units = self.units()?;
         let style = LogStyle::for_units(units.iter().map(String::as_str));
-        terminal::status("Running", &self.stage.title());
+        terminal::status("Running", &self.stage.title(Reach::Online)?);
         let mut command = Command::new(program);
         command
             .current_dir(&self.stage.project.package_root)

@@ -4,7 +4,7 @@ use crate::arguments::{Global, Status};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::stage::{status, status_json};
-use crate::stage::Stage;
+use crate::stage::{Reach, Stage};
 use crate::terminal;
 
 pub(crate) fn run(global: &Global, arguments: &Status) -> Result<Exit, Failure> {
@@ -21,7 +21,7 @@ pub(crate) fn run(global: &Global, arguments: &Status) -> Result<Exit, Failure> 
     if arguments.output.json {
         terminal::print_json(&status_json(&inspection, &parts))?;
     } else {
-        let (title, place) = (stage.title(), stage.place());
+        let (title, place) = (stage.title(Reach::Online)?, stage.place()?);
         terminal::print(&status(&title, &place, &inspection, &parts, session.wall()))?;
     }
     Ok(Exit::Success)

@@ -28,7 +28,7 @@ fn replay(global: &Global, replay: &StreamReplay) -> Result<(), Failure> {
             "write a time in UTC, `--from 2026-01-31T08:00:00Z`, or how long ago, `--from 6h`",
         ));
     };
-    let answer = Access::of(global)?.replay(&replay.unit, from)?;
+    let answer = Access::of(global, &replay.choice)?.replay(&replay.unit, from)?;
     if replay.output.json {
         return terminal::print_json(&answer);
     }

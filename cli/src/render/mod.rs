@@ -1,6 +1,7 @@
 //! From values to text. Nothing here prints.
 
 pub(crate) mod diagnostic;
+pub(crate) mod fingerprint;
 pub(crate) mod graph;
 pub(crate) mod log;
 pub(crate) mod outcome;

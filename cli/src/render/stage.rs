@@ -1,11 +1,14 @@
 //! A stage as it is recorded and as it stands: `status`, `state show`, the lock.
 
+use super::fingerprint;
 use super::outcome::duration;
 use super::plan::value::value;
 use crate::stage::{host_shown, runs_here};
 use crate::terminal::{ERROR, HEADING, NAME, QUIET, WARNING, columns, paint};
 use ifc_engine::state::{PartRecord, Unsettled};
-use ifc_engine::{Holder, Inspection, PartAddress, PartStatus, Standing, State, Timestamp, Value};
+use ifc_engine::{
+    Fingerprint, Holder, Inspection, PartAddress, PartStatus, Standing, State, Timestamp, Value,
+};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +29,8 @@ pub(crate) fn status(
     } else {
         text.push_str(&format!("  state {} in {place}\n", inspection.state.serial));
     }
-    if let Some(artifact) = &inspection.state.artifact {
+    if let Some(artifact) = program(&inspection.state) {
+        let artifact = fingerprint::shortened(artifact.as_str());
         text.push_str(&format!("  program {artifact}\n"));
     }
     for warning in &inspection.warnings {
@@ -51,6 +55,12 @@ pub(crate) fn status(
         text.push('\n');
     }
     text + &columns(&rows)
+}
+
+/// The program that is deployed. What was destroyed was made equal to nothing, which has a
+/// fingerprint too.
+fn program(state: &State) -> Option<&Fingerprint> {
+    state.artifact.as_ref().filter(|_| !state.parts.is_empty())
 }
 
 fn row(part: &PartStatus) -> Vec<String> {
@@ -133,7 +143,7 @@ pub(crate) fn status_json(inspection: &Inspection, parts: &[PartStatus]) -> Json
         "stage": inspection.state.stage.as_str(),
         "provider": inspection.state.provider,
         "serial": inspection.state.serial,
-        "artifact": inspection.state.artifact.as_ref().map(ToString::to_string),
+        "artifact": program(&inspection.state).map(ToString::to_string),
         "holder": inspection.holder.as_ref().map(|holder| json!({
             "person": holder.person,
             "host": host_shown(&holder.host),

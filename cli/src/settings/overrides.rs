@@ -123,7 +123,7 @@ impl StageSettings {
         &self,
         graph: &Graph,
         blueprint: &Blueprint,
-        is_of: fn(&Part, &ResourceId) -> bool,
+        is_of: &dyn Fn(&Part, &ResourceId) -> bool,
     ) -> Result<Blueprint, Vec<BlueprintError>> {
         let ids = graph.resources.iter().map(|resource| &resource.id);
         let ids: Vec<&ResourceId> = ids.collect();

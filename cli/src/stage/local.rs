@@ -1,51 +1,85 @@
 //! The local provider: a stage is a directory below the application's package.
 
-use super::{Backend, Granted, Permission};
+use super::backend::{Backend, Lowered, Reach, Site};
+use super::{Granted, Permission};
 use crate::application;
 use crate::failure::{Context as _, Failure};
-use ifc_analyzer::Project;
-use ifc_engine::{ApplicationName, Blueprint, Part, Provider, StageName, Value};
+use ifc_analyzer::{Built, Project};
+use ifc_engine::{Part, Provider, StageName, Value};
 use ifc_graph::{Graph, ResourceId};
 use ifc_local_deploy::Artifact;
 use ifc_state::Location;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-pub(crate) const BACKEND: Backend = Backend {
-    name: ifc_local_deploy::PROVIDER,
-    state,
-    lower,
-    open,
-    tells_program: false,
-    holds,
-    grants,
-    permissions: PERMISSIONS,
-};
+/// The local provider, for one stage.
+pub(super) struct Local {
+    site: Site,
+}
 
 /// Where the lowering writes what a unit may do: from `kind name` to verbs.
-const PERMISSIONS: &str = "may";
+pub(crate) const PERMISSIONS: &str = "may";
 
-fn state(project: &Project) -> Location {
-    Location::Folder(application::local_directory(project).join("state"))
+impl Local {
+    pub(super) fn new(site: &Site) -> Local {
+        Local { site: site.clone() }
+    }
 }
 
-fn lower(
-    graph: &Graph,
-    executable: &Path,
-    application: &ApplicationName,
-    stage: &StageName,
-) -> Result<Blueprint, Failure> {
-    let artifact = Artifact::read(executable).map_err(|error| Failure::of(&error))?;
-    ifc_local_deploy::lower(graph, &artifact, application, stage)
-        .context(|| "the application cannot be lowered to parts".to_owned())
-}
+impl Backend for Local {
+    fn name(&self) -> &'static str {
+        ifc_local_deploy::PROVIDER
+    }
 
-fn open(
-    project: &Project,
-    stage: &StageName,
-    program: Option<PathBuf>,
-) -> Result<Box<dyn Provider>, Failure> {
-    Ok(Box::new(self::stage(project, stage, program)))
+    fn state(&self) -> Result<Location, Failure> {
+        let directory = application::local_directory(&self.site.project);
+        Ok(Location::Folder(directory.join("state")))
+    }
+
+    fn prepare(&self) -> Result<(), Failure> {
+        application::make_local_directory(&self.site.project)
+    }
+
+    fn build(&self) -> Result<Built, Failure> {
+        Ok(self.site.project.build()?)
+    }
+
+    fn lower(&self, graph: &Graph, built: &Built, _reach: Reach) -> Result<Lowered, Failure> {
+        let artifact = Artifact::read(&built.executable).map_err(|error| Failure::of(&error))?;
+        let Site {
+            application, name, ..
+        } = &self.site;
+        let blueprint = ifc_local_deploy::lower(graph, &artifact, application, name)
+            .context(|| "the application cannot be lowered to parts".to_owned())?;
+        Ok(Lowered {
+            blueprint,
+            program: built.executable.clone(),
+        })
+    }
+
+    fn open(&self, program: Option<&Path>) -> Result<Box<dyn Provider>, Failure> {
+        let program = program.map(Path::to_owned);
+        let stage = self::stage(&self.site.project, &self.site.name, program);
+        Ok(Box::new(stage))
+    }
+
+    fn tells_program(&self) -> bool {
+        false
+    }
+
+    /// A part of a resource is called after it, and is of its kind's type.
+    fn holds(&self, part: &Part, resource: &ResourceId) -> bool {
+        part.part_type.as_str() == resource.kind.as_str()
+            && name_of(part.address.resource()) == resource.name
+    }
+
+    fn grants(&self, owner: &str, properties: &BTreeMap<String, Value>) -> Option<Granted> {
+        grants(owner, properties)
+    }
+
+    fn permissions(&self) -> &'static str {
+        PERMISSIONS
+    }
 }
 
 /// The stage as the provider knows it.
@@ -56,12 +90,6 @@ pub(super) fn stage(
 ) -> ifc_local_deploy::Stage {
     let stages = application::local_directory(project).join("stages");
     ifc_local_deploy::Stage::new(stages.join(stage.as_str()), program)
-}
-
-/// A part of a resource is called after it, and is of its kind's type.
-fn holds(part: &Part, resource: &ResourceId) -> bool {
-    part.part_type.as_str() == resource.kind.as_str()
-        && name_of(part.address.resource()) == resource.name
 }
 
 /// The name behind an address: names of libraries' things have a slash, which addresses cannot.

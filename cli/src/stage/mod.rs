@@ -1,15 +1,17 @@
 //! One stage of the application, put together for a command: its provider, its state, the engine's
 //! session on it, and what the application wants it to be.
 
+mod backend;
 mod clock;
 mod interrupt;
 mod local;
 mod permission;
 mod person;
 
+pub(crate) use backend::{Reach, unavailable};
 pub(crate) use interrupt::{Interrupt, left};
 #[cfg(test)]
-pub(crate) use local::{BACKEND as LOCAL, grants as local_grants};
+pub(crate) use local::{PERMISSIONS as LOCAL_PERMISSIONS, grants as local_grants};
 #[cfg(test)]
 pub(crate) use permission::changes as permission_changes;
 pub(crate) use permission::{Granted, Permission, PermissionChanges};
@@ -20,85 +22,29 @@ use crate::arguments::{Global, StageChoice};
 use crate::failure::{Context as _, Failure};
 use crate::render::diagnostic;
 use crate::settings::{Settings, StageSettings};
+use backend::{Backend, Site};
 use clock::SystemClock;
 use ifc_analyzer::{Analysis, Project};
 use ifc_engine::{
     ApplicationName, ApplyEvent, ApplyOptions, Blueprint, EngineError, Part, Patience, Provider,
-    Session, Setup, StageName, StateStore, StopSignal, Value,
+    Session, Setup, StageName, StateStore, StopSignal,
 };
-use ifc_graph::{Graph, ResourceId};
-use ifc_state::{Credentials, Location};
-use std::collections::BTreeMap;
+use ifc_graph::ResourceId;
+use ifc_state::Location;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
-
-/// What the command line asks of a provider's deploy half.
-pub(crate) struct Backend {
-    /// The provider's word.
-    pub(crate) name: &'static str,
-    /// Where state is kept when nobody says: the place that holds all stages of the application.
-    state: fn(&Project) -> Location,
-    /// The parts of a stage with this program.
-    lower: fn(&Graph, &Path, &ApplicationName, &StageName) -> Result<Blueprint, Failure>,
-    /// The provider of one stage. The program is needed when one is to be deployed.
-    open: Open,
-    /// Whether the deployed program runs with what the stage says of units and configuration
-    /// values, rather than with what its code says.
-    tells_program: bool,
-    /// Whether a part is that of a resource which holds its data.
-    holds: fn(&Part, &ResourceId) -> bool,
-    /// What a part may do.
-    grants: Grants,
-    /// The property that says so. It is shown as permissions, not as a property.
-    pub(crate) permissions: &'static str,
-}
-
-/// From a stage, and perhaps a program, to the provider.
-type Open = fn(&Project, &StageName, Option<PathBuf>) -> Result<Box<dyn Provider>, Failure>;
-
-/// From a resource's name and a part's properties to what the part may do, if its type says so.
-type Grants = fn(&str, &BTreeMap<String, Value>) -> Option<Granted>;
-
-/// The providers that stages can be at: one line each.
-const BACKENDS: &[Backend] = &[local::BACKEND];
-
-/// Providers that this command could have and was built without.
-const ABSENT: &[&str] = match cfg!(feature = "aws") {
-    true => &[],
-    false => &["aws"],
-};
-
-/// The backend of a provider.
-fn backend(name: &str) -> Result<&'static Backend, Failure> {
-    let found = BACKENDS.iter().find(|backend| backend.name == name);
-    found.ok_or_else(|| unavailable(name))
-}
-
-/// Why there is no backend of this name.
-pub(crate) fn unavailable(name: &str) -> Failure {
-    if ABSENT.contains(&name) {
-        return Failure::usage(format!("this `ifc` was built without provider `{name}`")).help(
-            "build it with its default cargo features; in the repository of `ifc` itself, run \
-             `cargo ifc-aws` in the place of `cargo ifc`",
-        );
-    }
-    let known: Vec<&str> = BACKENDS.iter().map(|backend| backend.name).collect();
-    let failure = Failure::usage(format!("nothing can be deployed to provider `{name}`"));
-    match ifc_graph::suggest::sentence(name, &known) {
-        Some(sentence) => failure.help(sentence),
-        None => failure,
-    }
-}
 
 /// A stage of the application.
 pub(crate) struct Stage {
-    pub(crate) project: Project,
+    pub(crate) project: Rc<Project>,
     pub(crate) application: ApplicationName,
     pub(crate) name: StageName,
-    pub(crate) backend: &'static Backend,
+    pub(crate) backend: Box<dyn Backend>,
     settings: StageSettings,
-    /// Where its state is.
-    pub(crate) location: Location,
+    /// Where its state is, once that was asked.
+    location: OnceCell<Location>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -106,8 +52,10 @@ pub(crate) struct Stage {
 pub(crate) struct Wanted {
     pub(crate) blueprint: Blueprint,
     pub(crate) analysis: Analysis,
-    /// The program.
+    /// The program, as it was linked.
     pub(crate) executable: PathBuf,
+    /// What of it is deployed.
+    pub(crate) program: PathBuf,
 }
 
 impl Stage {
@@ -128,7 +76,7 @@ impl Stage {
         name: Option<StageName>,
         provider: Option<&str>,
     ) -> Result<Stage, Failure> {
-        let project = application::find(global)?;
+        let project = Rc::new(application::find(global)?);
         let name = match name {
             Some(name) => name,
             None => person::stage()?,
@@ -138,27 +86,42 @@ impl Stage {
             .parse()
             .map_err(|error| Failure::usage(format!("{error}")).help("rename the package"))?;
         let settings = Settings::of(&project)?.stage(name.as_str());
-        let provider = provider.or(settings.provider.as_deref());
-        let backend = backend(provider.unwrap_or(local::BACKEND.name))?;
-        let place = settings.state.clone();
-        let location = place
-            .unwrap_or_else(|| (backend.state)(&project))
-            .within(application.as_str())
-            .and_then(|location| location.within(name.as_str()))
-            .context(|| format!("there is no place for the state of stage `{name}`"))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context(|| "cannot start".to_owned())?;
+        let site = Site {
+            project: Rc::clone(&project),
+            application: application.clone(),
+            name: name.clone(),
+        };
+        let provider = provider.or(settings.provider.as_deref());
+        let backend = backend::at(provider.unwrap_or(backend::USUAL.as_str()), &site)?;
         Ok(Stage {
             project,
             application,
             name,
             backend,
             settings,
-            location,
+            location: OnceCell::new(),
             runtime,
         })
+    }
+
+    /// Where its state is.
+    pub(crate) fn location(&self) -> Result<&Location, Failure> {
+        if let Some(location) = self.location.get() {
+            return Ok(location);
+        }
+        let place = match &self.settings.state {
+            Some(place) => place.clone(),
+            None => self.backend.state()?,
+        };
+        let location = place
+            .within(self.application.as_str())
+            .and_then(|location| location.within(self.name.as_str()))
+            .context(|| format!("there is no place for the state of stage `{}`", self.name))?;
+        Ok(self.location.get_or_init(|| location))
     }
 
     /// Waits for the engine.
@@ -182,58 +145,71 @@ impl Stage {
     }
 
     fn store(&self) -> Result<Arc<dyn StateStore>, Failure> {
-        let store = self.location.open(&Credentials::default());
-        store.context(|| format!("the state in `{}` cannot be reached", self.place()))
+        let location = self.location()?;
+        let credentials = self.backend.credentials(location)?;
+        let store = location.open(&credentials);
+        store.context(|| format!("the state in `{}` cannot be reached", shown(location)))
     }
 
     /// Where its state is, as the user would write it.
-    pub(crate) fn place(&self) -> String {
-        match &self.location {
-            Location::Folder(folder) => application::shown(folder),
-            location => location.to_string(),
-        }
+    pub(crate) fn place(&self) -> Result<String, Failure> {
+        Ok(shown(self.location()?))
     }
 
     /// The directory of a stage of the local provider.
     pub(crate) fn directory(&self) -> Result<ifc_local_deploy::Stage, Failure> {
-        match self.backend.name == local::BACKEND.name {
+        match self.backend.name() == ifc_local_deploy::PROVIDER {
             true => Ok(local::stage(&self.project, &self.name, None)),
             false => Err(Failure::usage(format!(
                 "stage `{}` is at provider {}, which runs it by itself",
-                self.name, self.backend.name
+                self.name,
+                self.backend.name()
             ))),
         }
     }
 
+    /// The program that is deployed to a stage of the local provider.
+    pub(crate) fn program(&self) -> Result<PathBuf, Failure> {
+        let program = self.directory()?.program();
+        let program = program.context(|| "it cannot be read what is deployed".to_owned())?;
+        program.ok_or_else(|| {
+            Failure::new(format!("nothing is deployed to stage `{}`", self.name)).help(format!(
+                "deploy the application with `ifc apply --stage {}`",
+                self.name
+            ))
+        })
+    }
+
     /// The provider, ready to deploy this program if there is one.
-    pub(crate) fn provider(&self, program: Option<PathBuf>) -> Result<Box<dyn Provider>, Failure> {
-        (self.backend.open)(&self.project, &self.name, program)
+    pub(crate) fn provider(&self, program: Option<&Path>) -> Result<Box<dyn Provider>, Failure> {
+        self.backend.open(program)
     }
 
     /// Builds the application and lowers it. What is wrong with it is shown.
-    pub(crate) fn wanted(&self) -> Result<Wanted, Failure> {
-        let built = self.project.build()?;
+    pub(crate) fn wanted(&self, reach: Reach) -> Result<Wanted, Failure> {
+        let built = self.backend.build()?;
         let mut analysis = ifc_analyzer::analyze(&built)?;
         let settings = &self.settings;
-        let findings = settings.apply(&mut analysis.graph, self.backend.name);
+        let findings = settings.apply(&mut analysis.graph, self.backend.name());
         analysis.diagnostics.extend(findings);
-        if !self.backend.tells_program {
+        if !self.backend.tells_program() {
             analysis.diagnostics.extend(settings.without_effect());
         }
         diagnostic::show(&analysis.diagnostics, &self.project.workspace_root);
         if !analysis.is_valid() {
             return Err(Failure::silent());
         }
-        let (graph, executable) = (&analysis.graph, built.executable);
-        let lower = self.backend.lower;
-        let blueprint = lower(graph, &executable, &self.application, &self.name)?;
-        let protected = settings.protect(graph, &blueprint, self.backend.holds);
+        let graph = &analysis.graph;
+        let lowered = self.backend.lower(graph, &built, reach)?;
+        let is_of = |part: &Part, resource: &ResourceId| self.backend.holds(part, resource);
+        let protected = settings.protect(graph, &lowered.blueprint, &is_of);
         let blueprint =
             protected.expect("only lifecycles differ from a blueprint that was checked");
         Ok(Wanted {
             blueprint,
             analysis,
-            executable,
+            executable: built.executable,
+            program: lowered.program,
         })
     }
 
@@ -244,7 +220,10 @@ impl Stage {
         plan: &ifc_engine::Plan,
         wanted: Option<&Wanted>,
     ) -> PermissionChanges {
-        let mut changes = permission::changes(plan, self.backend);
+        let mut changes =
+            permission::changes(plan, self.backend.permissions(), &|owner, properties| {
+                self.backend.grants(owner, properties)
+            });
         if let Some(wanted) = wanted {
             changes.locate(wanted, &self.project.workspace_root);
         }
@@ -252,11 +231,17 @@ impl Stage {
     }
 
     /// The stage in a few words.
-    pub(crate) fn title(&self) -> String {
-        format!(
+    pub(crate) fn title(&self, reach: Reach) -> Result<String, Failure> {
+        let mut title = format!(
             "`{}`, stage `{}`, provider {}",
-            self.application, self.name, self.backend.name
-        )
+            self.application,
+            self.name,
+            self.backend.name()
+        );
+        if let Some(whereabouts) = self.backend.whereabouts(reach)? {
+            title.push_str(&format!(", {whereabouts}"));
+        }
+        Ok(title)
     }
 
     /// An error of the engine's, for the user.
@@ -283,6 +268,14 @@ impl Stage {
                 .fold(Failure::new("the plan cannot be applied"), Failure::because),
             error => Failure::of(&error),
         }
+    }
+}
+
+/// A place for state, as the user would write it.
+fn shown(location: &Location) -> String {
+    match location {
+        Location::Folder(folder) => application::shown(folder),
+        location => location.to_string(),
     }
 }
 

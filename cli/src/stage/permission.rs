@@ -1,9 +1,9 @@
 //! What a plan changes about what units may do.
 
-use super::{Backend, Wanted};
+use super::Wanted;
 use crate::render::reason::Program;
 use ifc_analyzer::Derivation;
-use ifc_engine::Plan;
+use ifc_engine::{Plan, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -72,11 +72,17 @@ impl PermissionChanges {
     }
 }
 
-/// The difference that a plan makes for the parts of a backend.
-pub(crate) fn changes(plan: &Plan, backend: &Backend) -> PermissionChanges {
-    let grants = backend.grants;
+/// What a part may do, by its owner's name and its properties.
+type Grants<'a> = &'a dyn Fn(&str, &BTreeMap<String, Value>) -> Option<Granted>;
+
+/// The difference that a plan makes. `property` is what says it of parts.
+pub(crate) fn changes(
+    plan: &Plan,
+    property: &'static str,
+    grants: Grants<'_>,
+) -> PermissionChanges {
     let mut found = PermissionChanges {
-        property: backend.permissions,
+        property,
         ..PermissionChanges::default()
     };
     let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());

@@ -10,7 +10,7 @@ mod report;
 mod run;
 mod stop;
 
-pub(crate) use call::within;
+pub(crate) use call::{guarded, within};
 pub(crate) use limiter::Limiter;
 pub use options::Patience;
 pub use report::{ApplyEvent, StepReport, Summary};

@@ -227,28 +227,56 @@ impl<'a> Lease<'a> {
     pub(crate) async fn confirm(&self) -> Result<bool, LockFailure> {
         let found = look(self.store, self.clock).await?;
         let contents = found.and_then(|(contents, _)| contents);
-        let ours = contents.is_some_and(|contents| {
-            contents.epoch == self.epoch && contents.token == self.lock().contents.token
-        });
+        let ours = contents.is_some_and(|contents| self.is_ours(&contents));
         if !ours {
             self.lock().lost = true;
         }
         Ok(ours)
     }
 
+    /// Waits until something may be begun: for the next heartbeat, when this process stood still for
+    /// longer than the lease and nobody took the lock meanwhile. For a lease at most.
+    pub(crate) async fn settled(&self) {
+        let begun = self.clock.now();
+        while !self.is_valid() && !self.lock().lost && self.clock.now() - begun < self.lease {
+            self.clock.sleep(self.lease / 40).await;
+        }
+    }
+
     /// Gives the lock back. When the store does not take it, it falls to the next after a lease.
     pub(crate) async fn release(&self) {
+        let is_lost = self.lock().lost;
+        if is_lost || self.write_released().await {
+            return;
+        }
+        // A heartbeat that was given up on its way has arrived.
+        if let Ok(Some((Some(contents), version))) = look(self.store, self.clock).await
+            && self.is_ours(&contents)
+        {
+            {
+                let mut held = self.lock();
+                held.contents = contents;
+                held.version = version;
+            }
+            self.write_released().await;
+        }
+    }
+
+    fn is_ours(&self, contents: &LockContents) -> bool {
+        contents.epoch == self.epoch && contents.token == self.lock().contents.token
+    }
+
+    /// Whether nothing else was written since.
+    async fn write_released(&self) -> bool {
         let (mut contents, version) = {
             let held = self.lock();
-            if held.lost {
-                return;
-            }
             (held.contents.clone(), held.version.clone())
         };
         contents.holder = None;
         contents.beat += 1;
         let precondition = Precondition::Matches(version);
-        let _ = write(self.store, self.clock, &contents, &precondition).await;
+        let written = write(self.store, self.clock, &contents, &precondition).await;
+        !matches!(written, Ok(None))
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -326,5 +354,68 @@ pub(crate) async fn break_lock(
         {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MemoryStore, VirtualClock};
+
+    fn holder(name: &str) -> Holder {
+        Holder {
+            person: name.to_owned(),
+            host: "machine".to_owned(),
+            process: 1,
+            command: "apply".to_owned(),
+            since: Timestamp(0),
+            lease: Duration::from_secs(20),
+        }
+    }
+
+    async fn acquire<'a>(store: &'a MemoryStore, clock: &'a VirtualClock, name: &str) -> Lease<'a> {
+        let waiting = Waiting {
+            longest: Duration::ZERO,
+            presume_dead: &|_| false,
+            on_wait: &|_| {},
+        };
+        let lease = Lease::acquire(store, clock, holder(name), name.to_owned(), 0, &waiting);
+        lease.await.unwrap()
+    }
+
+    /// Who holds the lock after the release of a lease that missed what became of `write`.
+    fn released_after_missing(
+        write: impl AsyncFnOnce(&Lease<'_>, &MemoryStore, &VirtualClock),
+    ) -> Option<String> {
+        let (store, clock) = (MemoryStore::new(), VirtualClock::new(1));
+        clock.run(async {
+            let lease = acquire(&store, &clock, "ann").await;
+            let before = {
+                let held = lease.lock();
+                (held.contents.clone(), held.version.clone())
+            };
+            write(&lease, &store, &clock).await;
+            (lease.lock().contents, lease.lock().version) = before;
+            lease.release().await;
+            let (contents, _) = look(&store, &clock).await.unwrap().unwrap();
+            contents.unwrap().holder.map(|holder| holder.person)
+        })
+    }
+
+    #[test]
+    fn a_heartbeat_that_arrives_unnoticed_does_not_keep_the_lock() {
+        let holder = released_after_missing(async |lease, _, _| {
+            assert!(lease.renew().await);
+        });
+        assert_eq!(holder, None);
+    }
+
+    #[test]
+    fn what_another_took_over_is_not_released() {
+        let holder = released_after_missing(async |_, store, clock| {
+            break_lock(store, clock, "tool").await.unwrap();
+            drop(acquire(store, clock, "bob").await);
+        });
+        assert_eq!(holder.as_deref(), Some("bob"));
     }
 }

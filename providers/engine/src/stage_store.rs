@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::store::StateStore;
 use crate::store_access::{Written, list, read, remove, write_once};
 use crate::wire;
-use futures_util::future::join_all;
+use futures_util::stream::{StreamExt, iter};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PREFIX: &str = "state/";
@@ -20,6 +20,9 @@ const PREFIX: &str = "state/";
 /// How many serials later the seal of an interrupted journal may go: as long as it is there, its
 /// writer finds out that he is fenced off, however late he wakes.
 const SEALS_KEPT: u64 = 16;
+
+/// How many objects are read or removed at once. A long apply leaves thousands of segments.
+const AT_ONCE: usize = 64;
 
 fn key(serial: u64) -> String {
     format!("{PREFIX}{serial:012}")
@@ -222,12 +225,13 @@ impl StageStore<'_> {
             .filter(|(of, _)| *of == serial)
             .map(|(_, sequence)| sequence)
             .collect();
-        let reads = sequences.iter().map(|sequence| async move {
-            let name = journal::key(serial, *sequence);
-            (*sequence, read(self.store, self.clock, &name).await)
+        let reads = sequences.into_iter().map(|sequence| async move {
+            let name = journal::key(serial, sequence);
+            (sequence, read(self.store, self.clock, &name).await)
         });
         let mut segments = Segments::new();
-        for (sequence, bytes) in join_all(reads).await {
+        let mut reads = iter(reads).buffer_unordered(AT_ONCE);
+        while let Some((sequence, bytes)) = reads.next().await {
             let Some(bytes) = bytes? else {
                 return Ok(None);
             };
@@ -308,7 +312,11 @@ impl StageStore<'_> {
                 useless.push(name);
             }
         }
-        join_all(useless.iter().map(|name| remove(self.store, name))).await;
+        let removals = useless
+            .into_iter()
+            .map(|name| async move { remove(self.store, &name).await });
+        let removals = iter(removals).buffer_unordered(AT_ONCE);
+        removals.collect::<()>().await;
     }
 
     async fn is_seal(&self, serial: u64, sequence: u64) -> bool {

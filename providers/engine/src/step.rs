@@ -63,7 +63,15 @@ pub(crate) fn begin_edits(
     match (call, planned, &change.from) {
         (Call::Create, Some(planned), from) => {
             let mut edits = step_aside(change, from.as_ref());
-            edits.push(set(&change.address, creating(planned, told)));
+            let mut record = creating(planned, told);
+            // It may be there already, as an earlier attempt made it.
+            if let Some(from) = from
+                .as_ref()
+                .filter(|from| from.identity() == planned.identity())
+            {
+                may_have(&mut record, &from.properties);
+            }
+            edits.push(set(&change.address, record));
             edits
         }
         (Call::Update, _, Some(from)) => {
@@ -72,10 +80,7 @@ pub(crate) fn begin_edits(
                 edits.push(StateEdit::RemoveLeftover(from.identity()));
             }
             let mut record = from.clone().while_being(Unsettled::Updating);
-            for (name, value) in told {
-                let old = record.properties.entry(name.clone());
-                old.or_insert_with(|| value.clone());
-            }
+            may_have(&mut record, told);
             edits.push(set(&change.address, record));
             edits
         }
@@ -87,6 +92,14 @@ pub(crate) fn begin_edits(
             }]
         }
         _ => Vec::new(),
+    }
+}
+
+/// Adds what the part may have beside what is recorded.
+fn may_have(record: &mut PartRecord, properties: &BTreeMap<String, Value>) {
+    for (name, value) in properties {
+        let recorded = record.properties.entry(name.clone());
+        recorded.or_insert_with(|| value.clone());
     }
 }
 

@@ -291,8 +291,9 @@ impl Simulation {
         Some(inspection.ok()?.state)
     }
 
-    fn log_has_secret(&self) -> bool {
+    /// The first line with this text that people could have read.
+    fn told(&self, text: &str) -> Option<String> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        log.iter().any(|line| line.contains(crate::world::SECRET))
+        log.iter().find(|line| line.contains(text)).cloned()
     }
 }

@@ -6,7 +6,7 @@
 use ifc_simulation::scenario::Aim::*;
 use ifc_simulation::scenario::Fate::*;
 use ifc_simulation::scenario::Kept::*;
-use ifc_simulation::scenario::Meddling::{Squat, SquatNext};
+use ifc_simulation::scenario::Meddling::{Rekey, Squat, SquatNext};
 use ifc_simulation::scenario::Move::*;
 use ifc_simulation::scenario::Sort::*;
 use ifc_simulation::scenario::{CALM, KIND, Move, PLAIN, ProviderFaults, Release, Run, Shape};
@@ -307,4 +307,71 @@ fn replacements_give_way_to_names_of_somebody_else() {
         Want(3, Shape { key: 1, ..PLAIN }),
     ];
     holds(3, &next);
+    // As a new part that cannot have its first name, because that was deleted just now.
+    let guarded = Shape {
+        sort: Guarded,
+        ..PLAIN
+    };
+    let destroyed = Run {
+        aim: Destroy,
+        ..CALM
+    };
+    let again = [
+        Want(1, guarded),
+        Run(CALM),
+        Meddle(1, SquatNext),
+        Run(destroyed),
+    ];
+    holds(2, &again);
+}
+
+/// A secret that an interrupted apply may have set was forgotten by the next, which was interrupted
+/// too.
+#[test]
+fn secrets_are_in_doubt_as_long_as_creations_do_not_end() {
+    let shape = Shape {
+        sort: Slow,
+        key: 1,
+        ..PLAIN
+    };
+    let with_secret = Shape {
+        secret: Some(1),
+        ..shape
+    };
+    let stuck = Run {
+        provider: ProviderFaults { sticks: 13, ..KIND },
+        ..CALM
+    };
+    let moves = [Want(0, with_secret), Run(stuck), Want(0, shape), Run(CALM)];
+    holds(0, &moves);
+}
+
+/// A part that is replaced for a reason of its own was deleted first, because one that it is made
+/// after has to be; where another part uses it, that is refused for ever.
+#[test]
+fn what_is_replaced_for_its_own_reason_is_made_first() {
+    let user = Shape {
+        uses: Some(4),
+        ..PLAIN
+    };
+    let used = Shape {
+        sort: Guarded,
+        key: 1,
+        after: Some(5),
+        ..PLAIN
+    };
+    let fixed = Shape {
+        fixed: true,
+        bound: Some(1),
+        ..PLAIN
+    };
+    let moves = [
+        Want(3, user),
+        Want(4, used),
+        Want(5, fixed),
+        Run(CALM),
+        Want(1, PLAIN),
+        Meddle(4, Rekey(0)),
+    ];
+    holds(59_394, &moves);
 }

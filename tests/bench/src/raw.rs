@@ -70,6 +70,13 @@ impl Raw {
     /// Leases the next record of a key by writing down where the reader stands, reads it, and then
     /// writes down that it is done.
     pub async fn follow(&self, key: u8) {
+        while !self.followed(key).await {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether there was one.
+    async fn followed(&self, key: u8) -> bool {
         let place = [3, key];
         let read = self
             .run(Box::new(move |map| {
@@ -95,7 +102,7 @@ impl Raw {
             }))
             .await;
         if read.is_empty() {
-            return;
+            return false;
         }
         self.run(Box::new(move |map| {
             let mut number = [0; 8];
@@ -105,6 +112,7 @@ impl Raw {
             Ok(Vec::new())
         }))
         .await;
+        true
     }
 
     async fn run(&self, work: Work) -> Vec<u8> {
@@ -143,6 +151,13 @@ impl Raw {
 
     /// Leases the next message of a queue, reads its body, and then removes it.
     pub async fn take(&self, queue: u8) {
+        while !self.taken(queue).await {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether there was one.
+    async fn taken(&self, queue: u8) -> bool {
         let leased = self
             .run(Box::new(move |map| {
                 let range = due_key(queue, 0, 0)..due_key(queue, now(), u64::MAX);
@@ -166,7 +181,7 @@ impl Raw {
             }))
             .await;
         if leased.is_empty() {
-            return;
+            return false;
         }
         self.run(Box::new(move |map| {
             let mut number = [0; 8];
@@ -176,6 +191,7 @@ impl Raw {
             Ok(Vec::new())
         }))
         .await;
+        true
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::render::outcome;
 use crate::stage::{
-    Granted, LOCAL, Permission, PermissionChanges, local_grants, permission_changes,
+    Granted, LOCAL_PERMISSIONS, Permission, PermissionChanges, local_grants, permission_changes,
 };
 use ifc_engine::plan::plan;
 use ifc_engine::provider::{Finding, Severity};
@@ -95,7 +95,7 @@ fn planned(wanted: Vec<Part>, state: &State) -> Plan {
 }
 
 fn shown(plan: &Plan) -> String {
-    let permissions = permission_changes(plan, &LOCAL);
+    let permissions = permission_changes(plan, LOCAL_PERMISSIONS, &local_grants);
     plain(&super::text(
         plan,
         "`shop`, stage `dev`, provider local",

@@ -1,5 +1,6 @@
 //! Values of properties, in a line.
 
+use crate::render::fingerprint;
 use ifc_engine::Value;
 
 /// The value as people read it. Texts are quoted, so that a number is told from its digits.
@@ -35,7 +36,7 @@ fn all(items: &[Value], between: &str) -> String {
 
 fn quoted(text: &str) -> String {
     // As in Rust: nothing that moves the cursor gets through.
-    format!("{text:?}")
+    fingerprint::shortened(&format!("{text:?}"))
 }
 
 #[cfg(test)]

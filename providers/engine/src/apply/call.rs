@@ -4,13 +4,14 @@ use crate::clock::Clock;
 use crate::model::{OutputRef, Value};
 use crate::plan::{Change, Planned, same_value};
 use crate::provider::{
-    Actual, ContractBreach, Desired, Owner, Progress, Provider, ProviderError, Reading, Target,
-    check_actual, check_reading,
+    Actual, ContractBreach, Desired, Owner, Progress, Provider, ProviderError, ProviderErrorKind,
+    Reading, Target, check_actual, check_reading,
 };
 use crate::state::{PartRecord, State};
 use crate::step::Call;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt, select};
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -24,6 +25,21 @@ pub(crate) async fn within<T>(
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }
+}
+
+/// The answer of a provider that may panic: a bug of its own, which ends the one step and not the
+/// apply. What it did is not known.
+pub(crate) async fn guarded<T>(
+    call: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    let answer = AssertUnwindSafe(call).catch_unwind().await;
+    answer.unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<&str>().copied();
+        let message = message.or(panic.downcast_ref::<String>().map(String::as_str));
+        let message = message.unwrap_or("without a message");
+        let message = format!("bug in the provider: it panicked, {message}; please report it");
+        Err(ProviderError::new(ProviderErrorKind::Rejected, message))
+    })
 }
 
 /// What a call came to.
@@ -107,13 +123,13 @@ impl<'a> Asked<'a> {
     pub(super) async fn call(&self, provider: &dyn Provider, token: &str) -> Answer {
         match (self.call, &self.desired) {
             (Call::Create, Some(desired)) => {
-                self.judge(provider.create(desired, token).await, desired)
+                self.judge(guarded(provider.create(desired, token)).await, desired)
             }
             (Call::Update, Some(desired)) => {
                 let from = self.from().unwrap_or_default();
-                self.judge(provider.update(&from, desired).await, desired)
+                self.judge(guarded(provider.update(&from, desired)).await, desired)
             }
-            _ => match provider.delete(&self.target).await {
+            _ => match guarded(provider.delete(&self.target)).await {
                 Ok(Progress::Done(())) => Answer::Done(Actual::default()),
                 Ok(Progress::Pending { note, poll_after }) => Answer::Going { note, poll_after },
                 Err(error) => Answer::Failed(error),
@@ -146,7 +162,7 @@ impl<'a> Asked<'a> {
 
     /// Looks whether an accepted operation has come to rest.
     pub(super) async fn look(&self, provider: &dyn Provider) -> Look {
-        let reading = match provider.read(&self.target).await {
+        let reading = match guarded(provider.read(&self.target)).await {
             Ok(reading) => reading,
             Err(error) => return Look::Failed(error),
         };

@@ -79,6 +79,14 @@ impl Run<'_> {
         self.lease.is_valid() && self.journal.failure().is_none()
     }
 
+    /// After standing still: waits until it is known again whose the stage is.
+    async fn regain(&self) {
+        if !self.lease.is_valid() && self.journal.failure().is_none() {
+            let (settled, stopped) = (pin!(self.lease.settled()), pin!(self.stop.requested()));
+            select(settled, stopped).await;
+        }
+    }
+
     /// Carries out all steps.
     pub(crate) async fn walk(&self) -> Ended {
         let graph = StepGraph::new(self.plan).graph;
@@ -287,6 +295,7 @@ impl<'a> Stepper<'a> {
 
     async fn drive(&mut self) {
         while !self.phase.is_final() {
+            self.run.regain().await;
             let event = match self.phase {
                 Phase::Waiting => self.clear(),
                 Phase::Queued => self.queue().await,
@@ -478,10 +487,8 @@ impl<'a> Stepper<'a> {
                 // The name cannot vary: it has to become free.
                 false => self.troubled(message),
             },
-            // Nobody looked at the names of later generations.
             ProviderErrorKind::NameTaken { .. }
-                if matches!(self.change().action, Action::Replace(_))
-                    && self.go_on_to_next_name() =>
+                if !self.was_looked_at() && self.go_on_to_next_name() =>
             {
                 StepEvent::NameUnusable
             }
@@ -505,6 +512,16 @@ impl<'a> Stepper<'a> {
             true => StepEvent::PatienceSpent,
             false => StepEvent::Hindered,
         }
+    }
+
+    /// Whether planning looked at what has the name: at the first one of a new part, and at what is
+    /// recorded.
+    fn was_looked_at(&self) -> bool {
+        let planned = self.planned.as_ref();
+        planned.is_some_and(|planned| match &self.change().from {
+            None => planned.generation == 0,
+            Some(from) => planned.identity() == from.identity(),
+        })
     }
 
     /// Whether there is another name to try. It is one that nothing else of the stage has: both would

@@ -78,7 +78,7 @@ impl<'a> Journal<'a> {
             if let Some(failure) = &queue.failure {
                 return Poll::Ready(Err(failure.clone()));
             }
-            queue.wakers.push(context.waker().clone());
+            wait(&mut queue, context.waker());
             Poll::Pending
         })
         .await
@@ -128,7 +128,7 @@ impl<'a> Journal<'a> {
         poll_fn(|context| {
             let mut queue = self.lock();
             if queue.waiting.is_empty() {
-                queue.wakers.push(context.waker().clone());
+                wait(&mut queue, context.waker());
                 return Poll::Pending;
             }
             let records = std::mem::take(&mut queue.waiting);
@@ -139,6 +139,13 @@ impl<'a> Journal<'a> {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Remembers whom to wake, once: who waits is polled for many reasons.
+fn wait(queue: &mut Queue, waker: &Waker) {
+    if !queue.wakers.iter().any(|other| other.will_wake(waker)) {
+        queue.wakers.push(waker.clone());
     }
 }
 

@@ -3,7 +3,7 @@
 use super::compute::{Planner, change_of, order_of, planned};
 use super::consent::covers;
 use super::{Action, Change, Consent, PropertyChange};
-use crate::model::{ChangeClass, Identity, Part, PartAddress};
+use crate::model::{ChangeClass, Identity, Part, PartAddress, Value};
 use crate::provider::{Owner, Reading};
 use crate::state::{PartRecord, Unsettled};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,14 +48,17 @@ impl<'a> Planner<'a> {
             return;
         }
         let same_type = from.part_type == part.part_type;
-        // With one name for both, the old has to go first; so has whatever hangs on such a part and
-        // is replaced together with it.
+        // With one name for both, the old has to go first; so has whatever is replaced because of
+        // such a part. What only happens to be replaced with it may be needed by others until then.
         let one_name =
             same_type && !part.naming.varies() && part.naming.name(0) == from.physical_name;
-        let needs_deleted = part.dependencies();
-        let dragged = needs_deleted
-            .iter()
-            .any(|address| self.delete_first.contains(address));
+        let causes_replacement = |change: &&PropertyChange| change.class != ChangeClass::InPlace;
+        let mut new = properties.iter().filter(causes_replacement);
+        let dragged = new.any(|change| {
+            let references = change.new.iter().flat_map(Value::references);
+            let mut referred = references.map(|reference| &reference.part);
+            referred.any(|address| self.delete_first.contains(address))
+        });
         let may_delete = !kept || covers(&consents.delete, &part.address);
         if one_name && !may_delete {
             let message = format!(

@@ -1,7 +1,7 @@
 //! Reading what there is: every part that the state or the blueprint knows.
 
 use super::Session;
-use crate::apply::{Limiter, Patience, within};
+use crate::apply::{Limiter, Patience, guarded, within};
 use crate::error::EngineError;
 use crate::model::{Blueprint, Identity, PartAddress};
 use crate::plan::Observations;
@@ -162,7 +162,7 @@ impl Session {
         let mut wait = patience.first_retry;
         loop {
             limiter.turn(api).await;
-            let message = match within(clock, patience.call, question()).await {
+            let message = match within(clock, patience.call, guarded(question())).await {
                 Some(Ok(answer)) => {
                     limiter.accepted(api);
                     return Ok(answer);

@@ -109,3 +109,27 @@ fn readings() {
             .contains("`id` missing among its outputs")
     );
 }
+
+#[test]
+fn a_provider_that_panics_fails_one_step() {
+    let stage = Stage::new();
+    let parts = [thing("queue"), thing("table")];
+    stage.world.fault(Op::Create, "queue/thing", [Fault::Panic]);
+    let summary = stage.apply(&parts);
+    let failed: Vec<_> = summary.in_phase(Phase::Failed).collect();
+    assert_eq!(
+        failed[0].failure.as_deref(),
+        Some("bug in the provider: it panicked, index out of bounds; please report it")
+    );
+    assert_eq!(summary.in_phase(Phase::Done).count(), 1);
+    // What it did is not known; the next apply looks.
+    assert!(stage.apply(&parts).is_complete());
+    stage.assert_is(&parts);
+
+    stage.world.fault(Op::Read, "table/thing", [Fault::Panic]);
+    let error = stage
+        .plan_with(&parts, &Default::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("index out of bounds"), "{error}");
+}

@@ -164,3 +164,34 @@ fn clocks_that_disagree_do_not_matter() {
     assert!(matches!(second.unwrap_err(), EngineError::Stale { .. }));
     assert!(stage.world.lock().made.values().all(|times| *times == 1));
 }
+
+/// Does not poll `work` from `at` on for `seconds`, as when a laptop is closed.
+async fn standing_still<T>(
+    stage: &Stage,
+    at: u64,
+    seconds: u64,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut falls_asleep = std::pin::pin!(stage.clock_sleep(at));
+    match futures_util::future::select(work.as_mut(), falls_asleep.as_mut()).await {
+        futures_util::future::Either::Left((output, _)) => return output,
+        futures_util::future::Either::Right(_) => {}
+    }
+    stage.clock_sleep(seconds).await;
+    work.await
+}
+
+#[test]
+fn a_holder_that_stood_still_goes_on_when_nobody_took_over() {
+    let stage = Stage::new();
+    let parts = [thing("queue"), using(thing("worker"), &thing("queue"))];
+    let plan = stage.plan(&parts);
+    stage.world.lock().latency = Duration::from_secs(10);
+    let applying = stage.applying(stage.session(), &parts, &plan);
+    let summary = stage.clock.run(standing_still(&stage, 5, 3600, applying));
+    stage.world.lock().latency = Duration::ZERO;
+    let summary = summary.unwrap();
+    assert!(summary.is_complete(), "{summary:?}");
+    stage.assert_is(&parts);
+}

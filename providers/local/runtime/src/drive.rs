@@ -57,7 +57,7 @@ impl Local {
             .saturating_sub(now);
         let went_back = back > CLOCK_TOLERANCE;
         if !went_back {
-            let due = self.due(queue)?;
+            let due = self.due(queue, now)?;
             if max == 0 || due.is_none_or(|due| due > now) {
                 return Ok(Vec::new());
             }
@@ -173,13 +173,14 @@ impl Local {
     /// # Errors
     /// `Unavailable` when the storage fails.
     pub fn next_due(&self, edge: EdgeId) -> Result<Option<SystemTime>, Error> {
-        let due = self.due(&self.queues[self.edge(edge).queue])?;
+        let queue = &self.queues[self.edge(edge).queue];
+        let due = self.due(queue, self.now_moment())?;
         Ok(due.map(to_system))
     }
 
-    /// When a queue, or the log behind it, may have something.
-    fn due(&self, queue: &Queue) -> Result<Option<Moment>, Error> {
-        let now = self.now_moment();
+    /// When a queue, or the log behind it, may have something. The log has it now: at the caller's
+    /// `now`, because clocks do not stand still.
+    fn due(&self, queue: &Queue, now: Moment) -> Result<Option<Moment>, Error> {
         self.store.read(|snapshot| {
             if let Some(log) = &queue.log
                 && stream::is_behind(snapshot, log, &queue.rules)?

@@ -79,6 +79,7 @@ impl TestProvider {
         match &fault {
             Some(Fault::Before(kind)) => return (Err(error(kind.clone())), fault),
             Some(Fault::Hang) => pending().await,
+            Some(Fault::Panic) => panic!("index out of bounds"),
             _ => {}
         }
         let result = effect(&mut self.world.lock());

@@ -43,6 +43,8 @@ pub(crate) enum Fault {
     Slow(u32),
     /// It happens, and its answer is this.
     Answer(Lie),
+    /// The provider has a bug, before anything happened.
+    Panic,
 }
 
 /// An answer outside the contract.

@@ -436,28 +436,24 @@ pub(crate) fn finish(
     outcome: &Outcome,
 ) -> Result<Finished, Fault> {
     let key = due_key(rules.queue, receipt.lease_end, receipt.sequence);
-    let state = match transaction.get(&key)? {
-        Some(value) => State::decode(&value)?,
-        None => return without_lease(transaction, rules, receipt),
+    // Nearly always the lease holds, and then this entry goes.
+    let Some(value) = transaction.take(&key)? else {
+        return without_lease(transaction, rules, receipt);
     };
+    let state = State::decode(&value)?;
     if state.wait != Wait::Leased || state.attempts != receipt.attempt {
+        transaction.put(&key, &value)?;
         return Ok(Finished::LeaseLost);
     }
     // The next of the run goes on with the lease.
     let lead = state.run.checked_sub(1).map(|run| (receipt.lease_end, run));
     let reason = match outcome {
         Outcome::Ack => {
-            transaction.remove(&key)?;
             let message_key = message_key(rules.queue, receipt.sequence);
-            let group = match rules.fifo {
-                true => transaction
-                    .get(&message_key)?
-                    .map(|record| Message::decode(&record)),
-                false => None,
-            };
-            transaction.remove(&message_key)?;
-            if let Some(message) = group {
-                let group = message?.group;
+            if !rules.fifo {
+                transaction.remove(&message_key)?;
+            } else if let Some(record) = transaction.take(&message_key)? {
+                let group = Message::decode(&record)?.group;
                 advance(
                     transaction,
                     rules,
@@ -477,7 +473,6 @@ pub(crate) fn finish(
                 wait: Wait::Ready,
                 run: 0,
             };
-            transaction.remove(&key)?;
             transaction.put(
                 &due_key(rules.queue, due, receipt.sequence),
                 &waiting.encode(),
@@ -487,7 +482,6 @@ pub(crate) fn finish(
         }
         Outcome::Retry { reason, .. } | Outcome::DeadLetter { reason } => reason,
     };
-    transaction.remove(&key)?;
     bury(
         transaction,
         rules,
@@ -531,10 +525,9 @@ fn bury(
     lead: Option<(Moment, u32)>,
 ) -> Result<(), Fault> {
     let message_key = message_key(rules.queue, sequence);
-    let Some(record) = transaction.get(&message_key)? else {
+    let Some(record) = transaction.take(&message_key)? else {
         return Err(Fault::malformed("entry of a queue"));
     };
-    transaction.remove(&message_key)?;
     let reason = &reason[..reason.floor_char_boundary(REASON_BYTES_MAX)];
     let mut value = Vec::with_capacity(8 + reason.len() + record.len());
     value.extend_from_slice(&attempts.to_le_bytes());

@@ -201,8 +201,9 @@ impl Database {
         transaction.open_table(DATA).ok()
     }
 
-    /// Runs jobs in one transaction, commits it, and answers them all.
-    pub(super) fn run(&self, mut jobs: Vec<Job>) {
+    /// Runs jobs in one transaction, commits it, and answers them all. `more` gives those that have
+    /// arrived meanwhile, and nothing when it is time to commit.
+    pub(super) fn run(&self, mut jobs: Vec<Job>, more: &mut dyn FnMut(&mut Vec<Job>)) {
         let guard = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut touched = Vec::new();
         let failure = match self.current() {
@@ -210,7 +211,7 @@ impl Database {
             Ok(database) => {
                 // A panic in a command is our bug; it must not take the store with it.
                 let run = catch_unwind(AssertUnwindSafe(|| {
-                    apply(&database, &mut jobs, &mut touched)
+                    apply(&database, &mut jobs, more, &mut touched)
                 }));
                 match run {
                     Ok(Ok(())) => None,
@@ -259,19 +260,25 @@ impl Database {
 
 fn apply(
     database: &redb::Database,
-    jobs: &mut [Job],
+    jobs: &mut Vec<Job>,
+    more: &mut dyn FnMut(&mut Vec<Job>),
     touched: &mut Vec<u32>,
 ) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     let mut changed = false;
     {
         let mut table = transaction.open_table(DATA)?;
-        for job in jobs {
-            job.run(&mut Transaction {
-                table: &mut table,
-                changed: &mut changed,
-                touched,
-            })?;
+        let mut done = 0;
+        while done < jobs.len() {
+            for job in &mut jobs[done..] {
+                job.run(&mut Transaction {
+                    table: &mut table,
+                    changed: &mut changed,
+                    touched,
+                })?;
+            }
+            done = jobs.len();
+            more(jobs);
         }
     }
     if changed {

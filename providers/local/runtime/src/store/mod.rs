@@ -98,6 +98,20 @@ impl<'t> Transaction<'_, 't> {
         Ok(self.table.get(key)?.map(|value| value.value().to_vec()))
     }
 
+    /// Writes a value. Returns what was there, which spares a look beforehand.
+    pub(crate) fn replace(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        *self.changed = true;
+        let before = self.table.insert(key, value)?;
+        Ok(before.map(|before| before.value().to_vec()))
+    }
+
+    /// Removes a value and returns it, which spares a look beforehand.
+    pub(crate) fn take(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let taken = self.table.remove(key)?;
+        *self.changed |= taken.is_some();
+        Ok(taken.map(|taken| taken.value().to_vec()))
+    }
+
     /// Writes a value.
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), Fault> {
         *self.changed = true;
@@ -364,7 +378,7 @@ impl Store {
 
     fn write_any_now(&self, command: writer::Command) -> Result<writer::Value, Error> {
         let (job, mut receiver) = Job::new(command);
-        self.database.run(vec![job]);
+        self.database.run(vec![job], &mut |_| {});
         receiver.try_recv().unwrap_or_else(|_| {
             Err(Error::new(
                 ErrorKind::Unavailable,

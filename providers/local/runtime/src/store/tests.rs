@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
 
 fn open(path: &Path) -> Result<Store, OpenError> {
     Store::open(&Storage::directory(path), Box::new(|_| {}))
@@ -301,7 +302,10 @@ fn a_failed_commit_fails_everyone_who_shared_it() {
     let (small, mut small_answer) = job(|t| t.put(b"small", b"x"));
     let (large, mut large_answer) = job(|t| t.put(b"large", &vec![1_u8; 4_000_000]));
     let (late, mut late_answer) = job(|t| t.put(b"late", b"x"));
-    store.database.run(vec![refusing, small, large, late]);
+    // Two have come together, two while those ran.
+    let mut more = vec![large, late];
+    let mut arrived = |jobs: &mut Vec<Job>| jobs.append(&mut more);
+    store.database.run(vec![refusing, small], &mut arrived);
     assert!(
         refused.try_recv().unwrap().unwrap_err().is_conflict(),
         "a refusal stands"
@@ -352,6 +356,38 @@ fn a_refused_command_leaves_no_commit_and_a_panicking_one_no_trace() {
     assert_eq!(get(&store, "k").as_deref(), Some("v"));
     put(&store, "k", "w").unwrap();
     assert_eq!(get(&store, "k").as_deref(), Some("w"));
+}
+
+#[tokio::test]
+async fn what_arrives_while_others_run_shares_their_commit() {
+    let (disk, store) = on_disk();
+    let syncs = || disk.syncs.load(Ordering::SeqCst);
+    let before = syncs();
+    store.write(|t| t.put(b"alone", b"")).await.unwrap();
+    let one_commit = syncs() - before;
+
+    let before = syncs();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel();
+    let mut first = std::pin::pin!(store.write(move |transaction| {
+        begun.send(()).unwrap();
+        may_go_on.recv().unwrap();
+        transaction.put(b"first", b"")
+    }));
+    let mut second = std::pin::pin!(store.write(|t| t.put(b"second", b"")));
+    assert!(is_pending(&mut first).await);
+    has_begun.recv().unwrap();
+    assert!(is_pending(&mut second).await);
+    go_on.send(()).unwrap();
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!(syncs() - before, one_commit);
+    assert!(get(&store, "first").is_some() && get(&store, "second").is_some());
+}
+
+/// Polls once; whether it is still pending.
+async fn is_pending<F: Future>(future: &mut std::pin::Pin<&mut F>) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

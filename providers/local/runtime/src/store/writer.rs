@@ -66,6 +66,9 @@ impl Job {
     }
 }
 
+/// With so many commands a commit takes no more along: the first ones have waited long enough.
+const JOBS_MAX: usize = 1_000;
+
 #[derive(Default)]
 struct Waiting {
     jobs: Vec<Job>,
@@ -96,8 +99,14 @@ impl Writer {
             .spawn({
                 let inbox = Arc::clone(&inbox);
                 move || {
+                    let mut company = false;
                     while let Some(jobs) = inbox.wait() {
-                        database.run(jobs);
+                        let mut count = jobs.len();
+                        database.run(jobs, &mut |jobs| {
+                            inbox.gather(jobs, company);
+                            count = jobs.len();
+                        });
+                        company = count > 1;
                     }
                 }
             })?;
@@ -156,6 +165,21 @@ impl Inbox {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         Some(std::mem::take(&mut waiting.jobs))
+    }
+
+    /// Adds what has arrived since. With `company`, when several shared the commit before: its
+    /// callers may be on their way again, so that they get the processor once before the disk is
+    /// waited for. A caller who is alone never waits for others.
+    fn gather(&self, jobs: &mut Vec<Job>, company: bool) {
+        if jobs.len() >= JOBS_MAX {
+            return;
+        }
+        let before = jobs.len();
+        jobs.append(&mut self.lock().jobs);
+        if jobs.len() == before && company {
+            std::thread::yield_now();
+            jobs.append(&mut self.lock().jobs);
+        }
     }
 }
 

@@ -146,6 +146,17 @@ fn replace(
     put: &Put,
     before: Option<&Item>,
 ) -> Result<(), Fault> {
+    transaction.put(&put.item_key, &put.bytes)?;
+    follow(transaction, writing, put, before)
+}
+
+/// Moves the entries of an item that was just written, and tells of it.
+fn follow(
+    transaction: &mut Transaction<'_, '_>,
+    writing: &Writing,
+    put: &Put,
+    before: Option<&Item>,
+) -> Result<(), Fault> {
     let table = &*writing.table;
     let old = match before {
         Some(item) => table.stored_entries(&put.key, item),
@@ -158,7 +169,6 @@ fn replace(
     for entry in put.entries.iter().filter(|entry| !old.contains(entry)) {
         transaction.put(entry, primary)?;
     }
-    transaction.put(&put.item_key, &put.bytes)?;
     let unchanged = match before {
         Some(item) if !writing.feed.is_off() => change::is_same(item, &put.bytes)?,
         _ => false,
@@ -229,6 +239,12 @@ pub(crate) fn put(
 ) -> Result<(), Fault> {
     if condition.is_empty() && writing.is_plain() {
         return transaction.put(&put.item_key, &put.bytes);
+    }
+    if condition.is_empty() {
+        // Nothing can refuse it, so it need not be decided first.
+        let before = transaction.replace(&put.item_key, &put.bytes)?;
+        let before = before.map(|bytes| parse(&bytes)).transpose()?;
+        return follow(transaction, writing, put, before.as_ref());
     }
     decide_put(transaction, writing, put, condition)?.apply(transaction, writing)
 }

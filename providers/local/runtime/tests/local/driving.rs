@@ -1,17 +1,22 @@
 //! Running handlers: failures of their own, restarts, clocks that jump.
 
 use crate::changes::message;
-use crate::declare::{Manual, application, consumes, cron, handler, open, queue, target};
+use crate::declare::{
+    Manual, application, consumes, cron, follows, handler, map, open, queue, resource, target,
+};
 use ifc_local::{EdgeKind, Finished, Local, PeekedState, Storage};
-use ifc_manifest::Trigger;
+use ifc_manifest::format::Value;
+use ifc_manifest::{Kind, Trigger};
 use ifc_runtime::application::Handler;
 use ifc_runtime::function::FunctionOperations as _;
 use ifc_runtime::handler::Thunk;
 use ifc_runtime::queue::QueueOperations as _;
+use ifc_runtime::stream::{StreamOperations as _, StreamRecord};
 use ifc_runtime::{
-    Application, BoxFuture, Delivery, HandlerError, Invocation, Outcome, TraceContext,
+    Application, BoxFuture, Clock, Delivery, HandlerError, Invocation, Outcome, TraceContext,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 type Outcomes = BoxFuture<'static, Vec<Outcome>>;
@@ -133,6 +138,37 @@ async fn operations_in_memory_take_no_virtual_time() {
     }
     assert!(!timer.is_finished());
     assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+/// A clock that goes on between any two looks at it, as the machine's does.
+#[derive(Default)]
+struct Restless(AtomicU64);
+
+impl Clock for Restless {
+    fn now(&self) -> SystemTime {
+        let nanoseconds = self.0.fetch_add(1, Ordering::Relaxed);
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000) + Duration::from_nanos(nanoseconds)
+    }
+}
+
+#[tokio::test]
+async fn records_of_a_stream_are_due_at_once_while_the_clock_goes_on() {
+    let config = map([("retention_ms", Value::Integer(86_400_000))]);
+    let follow = handler("follow", follows("records"), 40, Thunk::Event(acks));
+    let stream = resource(Kind::Stream, "records", config);
+    let application = application(vec![stream], vec![follow]);
+    let clock = Arc::new(Restless::default());
+    let local = Local::open(application, Storage::Memory, clock).unwrap();
+    let record = StreamRecord {
+        key: "k".to_owned(),
+        body: b"1".to_vec(),
+        trace: TraceContext::root(),
+    };
+    let appended = local.append(target("records"), vec![record]).await;
+    appended.unwrap().remove(0).unwrap();
+    let due = local.next_due(local.edges()[0].id).unwrap();
+    assert!(due.unwrap() <= local.now());
+    assert_eq!(deliver(&local, 1).await, [(Outcome::Ack, Finished::Acked)]);
 }
 
 #[tokio::test]
