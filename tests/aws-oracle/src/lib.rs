@@ -1,1 +1,0 @@
-//! The official SDK crates as the oracle of `ifc-aws`; everything is in the tests.
