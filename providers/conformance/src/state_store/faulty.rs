@@ -16,7 +16,7 @@ pub struct StoreFaults {
     /// The answer to a write is lost: it happened, and nobody knows.
     pub lost_answer: f64,
     /// The request to write is late: it happens, under its precondition, at some later call or
-    /// never, and nobody knows.
+    /// never, and nobody knows. So does, without any chance, what nobody waits for any more.
     pub late: f64,
     /// Every call takes a time up to this.
     pub delay_max: Duration,
@@ -44,6 +44,26 @@ struct Shared {
 enum Late {
     Put(String, Vec<u8>, Precondition),
     Delete(String, Precondition),
+}
+
+/// A write on its way. When nobody waits for it any more, it may still arrive.
+struct Sent<'a> {
+    store: &'a FaultyStore,
+    write: Option<Late>,
+}
+
+impl Sent<'_> {
+    fn arrived(mut self) {
+        self.write = None;
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(write) = self.write.take() {
+            self.store.lock().late.push(write);
+        }
+    }
 }
 
 /// What is to happen to one write.
@@ -95,6 +115,13 @@ impl FaultyStore {
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, write: Late) -> Sent<'_> {
+        Sent {
+            store: self,
+            write: Some(write),
+        }
     }
 
     fn error(&self, kind: StoreErrorKind, key: &str) -> StoreError {
@@ -185,7 +212,10 @@ impl StateStore for FaultyStore {
         bytes: &[u8],
         precondition: &Precondition,
     ) -> Result<Version, StoreError> {
+        let write = || Late::Put(key.to_owned(), bytes.to_vec(), precondition.clone());
+        let sent = self.send(write());
         self.begin().await;
+        sent.arrived();
         match self.fate(true) {
             Fate::Happens => return self.inner.put(key, bytes, precondition).await,
             Fate::Throttled => return Err(self.throttled(key)),
@@ -193,16 +223,16 @@ impl StateStore for FaultyStore {
             Fate::LostAnswer => {
                 let _ = self.inner.put(key, bytes, precondition).await;
             }
-            Fate::Late => {
-                let write = Late::Put(key.to_owned(), bytes.to_vec(), precondition.clone());
-                self.lock().late.push(write);
-            }
+            Fate::Late => self.lock().late.push(write()),
         }
         Err(self.error(StoreErrorKind::Uncertain, key))
     }
 
     async fn delete(&self, key: &str, precondition: &Precondition) -> Result<(), StoreError> {
+        let write = || Late::Delete(key.to_owned(), precondition.clone());
+        let sent = self.send(write());
         self.begin().await;
+        sent.arrived();
         match self.fate(true) {
             Fate::Happens => return self.inner.delete(key, precondition).await,
             Fate::Throttled => return Err(self.throttled(key)),
@@ -210,10 +240,7 @@ impl StateStore for FaultyStore {
             Fate::LostAnswer => {
                 let _ = self.inner.delete(key, precondition).await;
             }
-            Fate::Late => {
-                let write = Late::Delete(key.to_owned(), precondition.clone());
-                self.lock().late.push(write);
-            }
+            Fate::Late => self.lock().late.push(write()),
         }
         Err(self.error(StoreErrorKind::Uncertain, key))
     }
