@@ -170,6 +170,7 @@ impl Canonical for Naming {
                 length_max,
                 digest_length,
                 separator,
+                ending,
             } => {
                 digest.number(1);
                 digest.text(stem);
@@ -177,6 +178,7 @@ impl Canonical for Naming {
                 digest.number(*length_max as u64);
                 digest.number(*digest_length as u64);
                 digest.text(separator);
+                digest.text(ending);
             }
         }
     }

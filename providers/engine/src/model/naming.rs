@@ -46,6 +46,8 @@ pub enum Naming {
         digest_length: usize,
         /// What stands before the digest: `-`, or nothing where the provider takes none.
         separator: String,
+        /// What stands behind it, such as `.fifo`; usually nothing.
+        ending: String,
     },
 }
 
@@ -67,7 +69,17 @@ impl Naming {
             length_max,
             digest_length: 6,
             separator: "-".to_owned(),
+            ending: String::new(),
         }
+    }
+
+    /// The same with `ending` behind the digest. A name that cannot vary stays as it is.
+    #[must_use]
+    pub fn ending(mut self, with: impl Into<String>) -> Naming {
+        if let Naming::Generated { ending, .. } = &mut self {
+            *ending = with.into();
+        }
+        self
     }
 
     /// Whether generations have different names.
@@ -85,9 +97,11 @@ impl Naming {
                 length_max,
                 digest_length,
                 separator,
+                ending,
             } => {
                 let hashed = format!("{scope}\0{generation}");
-                let ending = separator.clone() + &digest::base32(hashed.as_bytes(), *digest_length);
+                let digest = digest::base32(hashed.as_bytes(), *digest_length);
+                let ending = format!("{separator}{digest}{ending}");
                 let room = length_max.saturating_sub(ending.len());
                 let cut = stem
                     .char_indices()
@@ -112,6 +126,15 @@ mod tests {
         assert_eq!(first.as_str().len(), 20);
         assert!(first.as_str().starts_with("shop-prod-ord-"));
         assert_eq!(Naming::fixed("x").name(3).as_str(), "x");
+    }
+
+    #[test]
+    fn what_stands_behind_the_digest_is_never_cut() {
+        let naming = Naming::generated("shop-prod-orders", "scope", 20).ending(".fifo");
+        let name = naming.name(0);
+        assert_eq!(name.as_str().len(), 20);
+        assert!(name.as_str().starts_with("shop-pro-"), "{name}");
+        assert!(name.as_str().ends_with(".fifo"), "{name}");
     }
 
     #[test]

@@ -54,6 +54,8 @@ enum WireNaming {
         length_max: usize,
         digest_length: usize,
         separator: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        ending: String,
     },
 }
 
@@ -144,12 +146,14 @@ impl From<&Naming> for WireNaming {
                 length_max,
                 digest_length,
                 separator,
+                ending,
             } => WireNaming::Generated {
                 stem,
                 scope,
                 length_max,
                 digest_length,
                 separator,
+                ending,
             },
         }
     }
@@ -165,12 +169,14 @@ impl From<WireNaming> for Naming {
                 length_max,
                 digest_length,
                 separator,
+                ending,
             } => Naming::Generated {
                 stem,
                 scope,
                 length_max,
                 digest_length,
                 separator,
+                ending,
             },
         }
     }
