@@ -26,7 +26,8 @@ pub struct EventContext {
 
 const TYPE: &str = "ce-type";
 const SOURCE: &str = "ce-source";
-const SUBJECT: &str = "ce-subject";
+/// The attribute that is the subject, for providers whose patterns look into attributes.
+pub const SUBJECT: &str = "ce-subject";
 const TIME: &str = "ce-time";
 
 impl EventContext {

@@ -364,10 +364,7 @@ pub static CATALOG: &[Entry] = &[
     Entry {
         part_type: ROLE,
         name: named("RoleName", 64),
-        properties: &[
-            ("AssumeRolePolicyDocument", InPlace),
-            ("Description", InPlace),
-        ],
+        properties: &[("AssumeRolePolicyDocument", InPlace)],
         outputs: &[lasting("Ref"), lasting("Arn")],
         tags: Tags::List,
         api: "iam",
@@ -441,10 +438,8 @@ pub static CATALOG: &[Entry] = &[
         properties: &[
             ("Architectures", InPlace),
             ("Code", InPlace),
-            ("Description", InPlace),
             ("Environment", InPlace),
             ("Handler", InPlace),
-            ("LoggingConfig", InPlace),
             ("MemorySize", InPlace),
             ("ReservedConcurrentExecutions", InPlace),
             ("Role", InPlace),
@@ -588,7 +583,7 @@ pub static CATALOG: &[Entry] = &[
     Entry {
         part_type: API,
         name: named("Name", 128),
-        properties: &[("Description", InPlace), ("ProtocolType", Replace)],
+        properties: &[("ProtocolType", Replace)],
         outputs: &[lasting("Ref"), lasting("ApiEndpoint")],
         tags: Tags::Map,
         api: "apigateway",
@@ -774,7 +769,7 @@ pub static CATALOG: &[Entry] = &[
     Entry {
         part_type: EVENT_BUS,
         name: named("Name", 256),
-        properties: &[("Description", InPlace)],
+        properties: &[],
         outputs: &[lasting("Ref"), lasting("Arn")],
         tags: Tags::List,
         api: "events",
@@ -795,7 +790,6 @@ pub static CATALOG: &[Entry] = &[
         part_type: RULE,
         name: within(Some("Name")),
         properties: &[
-            ("Description", InPlace),
             ("EventBusName", Replace),
             ("EventPattern", InPlace),
             ("State", InPlace),
@@ -829,7 +823,6 @@ pub static CATALOG: &[Entry] = &[
         properties: &[
             ("AttributeDefinitions", InPlace),
             ("BillingMode", InPlace),
-            ("DeletionProtectionEnabled", InPlace),
             ("GlobalSecondaryIndexes", InPlace),
             ("KeySchema", Refuse),
             ("PointInTimeRecoverySpecification", InPlace),
@@ -897,7 +890,6 @@ pub static CATALOG: &[Entry] = &[
         part_type: SCHEDULE,
         name: named("Name", 64),
         properties: &[
-            ("Description", InPlace),
             ("FlexibleTimeWindow", InPlace),
             ("ScheduleExpression", InPlace),
             ("ScheduleExpressionTimezone", InPlace),
@@ -919,7 +911,7 @@ pub static CATALOG: &[Entry] = &[
     Entry {
         part_type: SECRET,
         name: path_named("Name", 512),
-        properties: &[("Description", InPlace), ("GenerateSecretString", InPlace)],
+        properties: &[("GenerateSecretString", InPlace)],
         // `Ref` is the ARN, which has six letters that AWS adds.
         outputs: &[lasting("Ref")],
         tags: Tags::List,
@@ -945,11 +937,7 @@ pub static CATALOG: &[Entry] = &[
     Entry {
         part_type: PARAMETER,
         name: path_named("Name", 1011),
-        properties: &[
-            ("Description", InPlace),
-            ("Type", InPlace),
-            ("Value", InPlace),
-        ],
+        properties: &[("Type", InPlace), ("Value", InPlace)],
         outputs: &[lasting("Ref")],
         tags: Tags::Map,
         api: "ssm",

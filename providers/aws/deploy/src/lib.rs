@@ -8,8 +8,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod catalog;
+mod json;
+pub mod lowering;
+pub mod naming;
 pub mod operate;
 pub mod package;
+pub mod policy;
+pub mod wiring;
+
+pub use lowering::{LoweringError, PROVIDER, lower};
+pub use naming::Context;
 
 #[cfg(test)]
 mod published;

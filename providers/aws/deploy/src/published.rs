@@ -96,4 +96,64 @@ impl IamActions {
         };
         Some(sorts.keys().filter_map(arn).collect())
     }
+
+    /// Whether an ARN is of a sort that the action takes. An action that takes none takes `*`.
+    pub(crate) fn takes(&self, action: &str, resource: &str) -> Result<(), String> {
+        let sorts = self
+            .resources_of(action)
+            .ok_or_else(|| format!("there is no action {action}"))?;
+        if sorts.is_empty() {
+            return match resource {
+                "*" => Ok(()),
+                _ => Err(format!("{action} takes no resource but *: {resource}")),
+            };
+        }
+        match sorts.values().any(|pattern| resembles(resource, pattern)) {
+            true => Ok(()),
+            false => Err(format!("{action} takes {sorts:?}: {resource}")),
+        }
+    }
+}
+
+/// Whether an ARN, perhaps with wildcards, has the form of a pattern such as
+/// `arn:${Partition}:sqs:${Region}:${Account}:${QueueName}`. Wildcards stand for what is in braces.
+fn resembles(arn: &str, pattern: &str) -> bool {
+    let split = |text: &str| -> Vec<String> { text.splitn(6, ':').map(str::to_owned).collect() };
+    let (arn, pattern) = (split(arn), split(pattern));
+    arn.len() == 6
+        && pattern.len() == 6
+        && arn[2] == pattern[2]
+        && (3..5).all(|at| arn[at].is_empty() == pattern[at].is_empty())
+        && fits(&arn[5], &pattern[5])
+}
+
+/// Whether `text` is `pattern` with something, which is not empty, in the place of each `${…}`. A `*`
+/// at its end stands for whatever is left.
+fn fits(text: &str, pattern: &str) -> bool {
+    if text == "*" {
+        return true;
+    }
+    let Some((before, rest)) = pattern.split_once("${") else {
+        return text == pattern;
+    };
+    let Some(text) = text.strip_prefix(before) else {
+        return false;
+    };
+    let after = rest.split_once('}').map_or("", |(_, after)| after);
+    let ends = text.char_indices().map(|(at, found)| at + found.len_utf8());
+    ends.rev().any(|end| fits(&text[end..], after))
+}
+
+#[test]
+fn arns_have_forms() {
+    let queue = "arn:${Partition}:sqs:${Region}:${Account}:${QueueName}";
+    assert!(resembles("arn:aws:sqs:eu-west-1:123456789012:a", queue));
+    assert!(!resembles("arn:aws:sns:eu-west-1:123456789012:a", queue));
+    let index =
+        "arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}/index/${IndexName}";
+    assert!(resembles("arn:aws:dynamodb:r:1:table/a/index/*", index));
+    assert!(!resembles("arn:aws:dynamodb:r:1:table/a", index));
+    let log = "arn:${Partition}:logs:${Region}:${Account}:log-group:${Group}:log-stream:${Stream}";
+    assert!(resembles("arn:aws:logs:r:1:log-group:/aws/lambda/a:*", log));
+    assert!(!resembles("arn:aws:logs:r:1:log-group:/aws/lambda/a", log));
 }

@@ -26,6 +26,7 @@
 //! used up without an outcome, has none of them.
 
 use ifc_runtime::TraceContext;
+pub use ifc_runtime::event_bus::SUBJECT;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
