@@ -75,6 +75,11 @@ pub enum EngineError {
         /// What it said.
         message: String,
     },
+    /// The provider could not say what there is of a stage of which nothing is recorded.
+    Discovery {
+        /// What it said.
+        message: String,
+    },
     /// The user said to stop before anything was done.
     Stopped,
 }
@@ -176,6 +181,12 @@ impl fmt::Display for EngineError {
                 write!(
                     formatter,
                     "it could not be found out what would stop an apply: {message}"
+                )
+            }
+            EngineError::Discovery { message } => {
+                write!(
+                    formatter,
+                    "it could not be found out what there is of the stage already: {message}"
                 )
             }
             EngineError::Stopped => formatter.write_str("stopped before anything was done"),

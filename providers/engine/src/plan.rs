@@ -6,6 +6,7 @@
 mod compute;
 mod consent;
 mod diff;
+mod found;
 mod removal;
 mod rename;
 mod replace;
@@ -18,7 +19,7 @@ use crate::digest::Fingerprint;
 use crate::model::{
     ApplicationName, ChangeClass, Identity, Part, PartAddress, PhysicalName, StageName, Value,
 };
-use crate::provider::{Finding, Reading, Severity};
+use crate::provider::{Finding, Reading, Severity, Target};
 use crate::state::PartRecord;
 use crate::wire;
 use std::collections::BTreeMap;
@@ -84,7 +85,7 @@ pub struct Change {
     pub properties: Vec<PropertyChange>,
     /// What is there now, as far as it is known.
     pub from: Option<PartRecord>,
-    /// Whether `from` is a leftover of the state, not a part.
+    /// Whether `from` is a leftover of the state, not a part; or was found without being either.
     pub leftover: bool,
     /// What will be there. None when nothing will.
     pub to: Option<Planned>,
@@ -273,6 +274,8 @@ pub struct Orphan {
 pub struct Observations {
     /// What there is, by what was asked for. What was not asked for is taken to be as recorded.
     pub readings: BTreeMap<Identity, Reading>,
+    /// What carries the stage's tags though the state does not know it, when the provider was asked.
+    pub found: BTreeMap<Identity, Target>,
     /// What preflight found.
     pub findings: Vec<Finding>,
 }

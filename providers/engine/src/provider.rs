@@ -1,4 +1,5 @@
-//! What the engine asks of a provider: four verbs and a check beforehand.
+//! What the engine asks of a provider: four verbs, a check beforehand, and a search for what was
+//! lost.
 
 mod answer;
 mod error;
@@ -7,7 +8,9 @@ pub use answer::ContractBreach;
 pub(crate) use answer::{check_actual, check_reading, holds_secret};
 pub use error::{ProviderError, ProviderErrorKind};
 
-use crate::model::{Blueprint, Identity, PartAddress, PartType, PhysicalName, Value};
+use crate::model::{
+    ApplicationName, Blueprint, Identity, PartAddress, PartType, PhysicalName, StageName, Value,
+};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -45,7 +48,8 @@ pub trait Provider: Send + Sync {
 
     /// How long after it was sent a change of this type of part may go unseen by `read`: the time
     /// in which a request takes effect, and after that the time until everybody sees it. What should
-    /// be there and is not is looked at again for so long before it counts as gone.
+    /// be there and is not, or is somebody else's, is looked at again for so long before it counts
+    /// as gone.
     fn read_lag(&self, part_type: &PartType) -> Duration {
         let _ = part_type;
         Duration::ZERO
@@ -77,6 +81,23 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// See [`ProviderErrorKind`].
     async fn delete(&self, target: &Target) -> Result<Progress<()>, ProviderError>;
+
+    /// Everything that carries the tags of this stage, each with the address that its tags say. Asked
+    /// only while no apply of the stage is known to have come to its end, because the stage is new or
+    /// its state was lost: what is found is taken into the state again, as a part or as an orphan,
+    /// and never deleted for it. What is left out is not found unless it has the first name of a
+    /// part, so a half that cannot list returns nothing.
+    ///
+    /// # Errors
+    /// When it is not known what there is.
+    async fn discover(
+        &self,
+        application: &ApplicationName,
+        stage: &StageName,
+    ) -> Result<Vec<Target>, ProviderError> {
+        let _ = (application, stage);
+        Ok(Vec::new())
+    }
 
     /// What would stop an apply of the whole: credentials, quotas, switched-off services. Changes
     /// nothing.

@@ -127,10 +127,13 @@ pub(crate) fn done_edits(
                 edits
             }
             (Action::Forget, ..) => removal(change, identity, change.leftover),
-            (Action::Retain, _, Some(from)) => vec![
-                StateEdit::RemovePart(change.address.clone()),
-                leftover(&change.address, from.clone(), LeftoverReason::Kept),
-            ],
+            (Action::Retain, _, Some(from)) => {
+                // What was found is no part of the state.
+                let part = (!change.leftover).then(|| change.address.clone());
+                let kept = leftover(&change.address, from.clone(), LeftoverReason::Kept);
+                let removed = part.map(StateEdit::RemovePart).into_iter();
+                removed.chain([kept]).collect()
+            }
             (Action::Move { from }, ..) => vec![StateEdit::MovePart {
                 from: from.clone(),
                 to: change.address.clone(),

@@ -29,6 +29,8 @@ pub enum Move {
     Meddle(u8, Meddling),
     /// Some seconds pass.
     Wait(u16),
+    /// Everything comes to rest, and the state is lost.
+    Lose,
     /// Commands are run.
     Run(Run),
 }

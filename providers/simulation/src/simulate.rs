@@ -101,6 +101,8 @@ struct Simulation {
     log: Arc<Mutex<Vec<String>>>,
     serial: u64,
     lineage: String,
+    /// Whether the state was ever lost.
+    lost: bool,
     tally: Tally,
 }
 
@@ -120,6 +122,7 @@ impl Simulation {
             log: Arc::default(),
             serial: 0,
             lineage: String::new(),
+            lost: false,
             tally: Tally::default(),
         }
     }
@@ -165,12 +168,25 @@ impl Simulation {
                 let wait = Duration::from_secs((*seconds).into());
                 self.clock.run(self.clock.sleep(wait));
             }
+            Move::Lose => self.lose(),
             Move::Run(run) => {
                 self.run(number, run)?;
                 self.check()?;
             }
         }
         Ok(())
+    }
+
+    /// Nothing may be under way: nobody could know of it.
+    fn lose(&mut self) {
+        self.quieten();
+        for key in self.memory.contents().into_keys() {
+            self.memory.tamper(&key, None);
+        }
+        self.ledger.begin_anew();
+        self.serial = 0;
+        self.lineage.clear();
+        self.lost = true;
     }
 
     fn meddle(&mut self, slot: u8, meddling: Meddling) {
@@ -205,6 +221,11 @@ impl Simulation {
 
     /// One command, or two at the same time.
     fn run(&mut self, number: usize, run: &Run) -> Result<(), String> {
+        if run.rival.is_some() || self.lost {
+            // What the application wants to be kept now counts: one of two commands may record it,
+            // and the other go by that; and what was lost has no other record.
+            self.check()?;
+        }
         self.world.at(self.clock.now()).conditions = Conditions {
             fails: run.provider.fails,
             sticks: run.provider.sticks,
@@ -237,16 +258,14 @@ impl Simulation {
         }
         let chance = Chance::of(self.seed, number);
         let late = chance.time("late writes", Duration::from_secs(40));
-        let (clock, networks) = (&self.clock, &self.networks);
+        let this = &*self;
         let arriving = async {
-            clock.sleep(late).await;
-            for network in networks {
-                network.deliver_late().await;
-            }
+            this.clock.sleep(late).await;
+            this.deliver_late().await;
         };
         let commands = futures_util::future::join_all(begun.iter().map(Process::command));
         let both = futures_util::future::join(commands, arriving);
-        if clock.try_run(both).is_none() {
+        if this.clock.try_run(both).is_none() {
             return Err("stuck: a command waits for nothing that could happen".to_owned());
         }
         for process in begun {
@@ -259,6 +278,20 @@ impl Simulation {
             self.processes.push(process);
         }
         Ok(())
+    }
+
+    /// Lets arrive what processes sent to the store before they ended.
+    async fn deliver_late(&self) {
+        let before = self.memory.contents().len();
+        for network in &self.networks {
+            network.deliver_late().await;
+        }
+        // A journal may say only now what the user consented to.
+        if self.memory.contents().len() != before
+            && let Some(state) = self.peek()
+        {
+            self.note_kept(&state);
+        }
     }
 
     fn begin(&mut self, number: usize, orders: Orders) -> Process {

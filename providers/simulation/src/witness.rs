@@ -25,6 +25,13 @@ impl Ledger {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The store was emptied.
+    pub(crate) fn begin_anew(&self) {
+        let mut written = self.lock();
+        written.writers.clear();
+        written.newest_state = 0;
+    }
+
     pub(crate) fn violations(&self) -> Vec<String> {
         self.lock().violations.clone()
     }

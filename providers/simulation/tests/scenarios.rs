@@ -375,3 +375,50 @@ fn what_is_replaced_for_its_own_reason_is_made_first() {
     ];
     holds(59_394, &moves);
 }
+
+/// What was taken over a moment ago was forgotten by the next command, because readers still saw
+/// that it was somebody else's.
+#[test]
+fn what_was_taken_over_is_ours_also_for_readers_that_are_behind() {
+    let killed = Run {
+        fate: Killed(11),
+        ..CALM
+    };
+    let consented = Run {
+        consent: true,
+        provider: ProviderFaults { lags: 42, ..KIND },
+        ..CALM
+    };
+    let destroyed = Run {
+        aim: Destroy,
+        ..CALM
+    };
+    let moves = [
+        Want(3, PLAIN),
+        Run(killed),
+        Meddle(3, Squat),
+        Run(consented),
+        Run(destroyed),
+    ];
+    holds(2, &moves);
+}
+
+/// A state that is lost is found again: parts under later names, and what is no longer wanted.
+#[test]
+fn what_was_lost_is_found() {
+    let retained = Shape {
+        kept: Retained,
+        ..PLAIN
+    };
+    let moves = [
+        Want(0, PLAIN),
+        Want(1, retained),
+        Want(2, PLAIN),
+        Run(CALM),
+        Want(0, Shape { key: 1, ..PLAIN }),
+        Run(CALM),
+        Drop(2),
+        Lose,
+    ];
+    holds(1, &moves);
+}

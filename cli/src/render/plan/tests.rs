@@ -205,7 +205,7 @@ fn somebody_elses() {
     };
     let observations = Observations {
         readings: [(identity, reading)].into(),
-        findings: Vec::new(),
+        ..Observations::default()
     };
     let plan = plan(
         &blueprint([wanted]),
@@ -253,7 +253,7 @@ fn drift() {
     });
     let observations = Observations {
         readings: readings.collect(),
-        findings: Vec::new(),
+        ..Observations::default()
     };
     let mut wanted = parts();
     wanted[0] = queue("mails", 60);

@@ -30,6 +30,7 @@ pub fn plan(
     }
     planner.remove_parts();
     planner.clear_leftovers();
+    planner.keep_found();
     planner.keep_apart();
     planner.propose_renames();
     planner.finish()
@@ -138,7 +139,9 @@ impl<'a> Planner<'a> {
             let address = moved.get(address).copied().unwrap_or(address);
             (record.identity(), address.clone())
         });
-        self.holders = holders.collect();
+        let found = self.found_parts();
+        let found = found.map(|(identity, address)| (identity.clone(), address.clone()));
+        self.holders = found.chain(holders).collect();
     }
 
     /// The state's parts can only be reached where they are.
@@ -218,6 +221,7 @@ impl<'a> Planner<'a> {
                 self.replace(part, record, existing.leftover, vec![change]);
             }
             Some(existing) => self.want_existing(part, &desired, &existing),
+            None if self.want_found(part, &desired) => {}
             None => self.want_new(part, &desired),
         }
     }
@@ -361,7 +365,12 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether an answer keeps to the contract; if not, the plan is refused.
-    fn answers_well(&mut self, part: &Part, existing: &Existing<'_>, reading: &Reading) -> bool {
+    pub(super) fn answers_well(
+        &mut self,
+        part: &Part,
+        existing: &Existing<'_>,
+        reading: &Reading,
+    ) -> bool {
         let target = existing.record.target(&part.address);
         let mut breach = check_reading(&target, Some(&part.outputs), reading).err();
         if let Reading::Present { actual, .. } = reading {
@@ -388,7 +397,7 @@ impl<'a> Planner<'a> {
         false
     }
 
-    fn create(&mut self, part: &'a Part, planned: Planned, reason: String) {
+    pub(super) fn create(&mut self, part: &'a Part, planned: Planned, reason: String) {
         self.changes.push(Change {
             properties: initial(part),
             to: Some(planned),
@@ -445,7 +454,7 @@ impl<'a> Planner<'a> {
     }
 
     /// It is there, and becomes a part with whatever changes that takes.
-    fn adopt(
+    pub(super) fn adopt(
         &mut self,
         part: &'a Part,
         desired: &BTreeMap<String, Value>,
@@ -661,7 +670,7 @@ fn initial(part: &Part) -> Vec<PropertyChange> {
 }
 
 /// The record of something that was found without being recorded.
-fn blank_record(planned: &Planned, actual: &Actual) -> PartRecord {
+pub(super) fn blank_record(planned: &Planned, actual: &Actual) -> PartRecord {
     PartRecord {
         part_type: planned.part.part_type.clone(),
         physical_name: planned.physical_name.clone(),

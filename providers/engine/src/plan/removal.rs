@@ -126,7 +126,7 @@ impl Planner<'_> {
         }
     }
 
-    fn push_removal(
+    pub(super) fn push_removal(
         &mut self,
         address: &PartAddress,
         record: &PartRecord,

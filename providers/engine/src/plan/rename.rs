@@ -128,7 +128,7 @@ impl Planner<'_> {
         let retained = self
             .changes
             .iter()
-            .filter(|change| change.action == Action::Retain);
+            .filter(|change| change.action == Action::Retain && !change.leftover);
         let mut old: Vec<(&PartAddress, &PartRecord)> = retained
             .filter_map(|change| Some((&change.address, change.from.as_ref()?)))
             .collect();

@@ -120,6 +120,7 @@ impl<'a> Planner<'a> {
             physical_name: part.naming.name(generation),
         };
         self.state.leftovers.contains_key(&identity)
+            || self.observations.found.contains_key(&identity)
             || self.other_holder(part, generation).is_some()
             || self.foreign_owner(&identity).is_some()
     }

@@ -5,7 +5,7 @@ use crate::apply::{Limiter, Patience, guarded, within};
 use crate::error::EngineError;
 use crate::model::{Blueprint, Identity, PartAddress};
 use crate::plan::Observations;
-use crate::provider::{Api, Provider, ProviderError, ProviderErrorKind, Reading, Target};
+use crate::provider::{Api, Owner, Provider, ProviderError, ProviderErrorKind, Reading, Target};
 use crate::state::State;
 use futures_util::stream::{StreamExt, iter};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ struct Sought {
 }
 
 /// Everything to look at before planning.
-fn sought(blueprint: &Blueprint, state: &State) -> Vec<Sought> {
+fn sought(blueprint: &Blueprint, state: &State, found: &BTreeMap<Identity, Target>) -> Vec<Sought> {
     let mut sought: BTreeMap<Identity, Sought> = BTreeMap::new();
     let parts = state
         .parts
@@ -30,7 +30,7 @@ fn sought(blueprint: &Blueprint, state: &State) -> Vec<Sought> {
         .map(|(address, record)| record.target(address));
     let leftovers = state.leftovers.values();
     let leftovers = leftovers.map(|leftover| leftover.record.target(&leftover.address));
-    for target in parts.chain(leftovers) {
+    for target in parts.chain(leftovers).chain(found.values().cloned()) {
         let recorded = true;
         sought.insert(target.identity(), Sought { target, recorded });
     }
@@ -71,7 +71,8 @@ impl Session {
     ) -> Result<Observations, EngineError> {
         let limiter = Limiter::new(&*self.clock);
         let patience = Patience::default();
-        let reads = sought(blueprint, state).into_iter().map(|sought| {
+        let found = self.discover(provider, state, &limiter, &patience).await?;
+        let reads = sought(blueprint, state, &found).into_iter().map(|sought| {
             let (limiter, patience) = (&limiter, &patience);
             async move {
                 let reading = self.look(provider, &sought, limiter, patience).await;
@@ -105,11 +106,41 @@ impl Session {
                 answer.map_err(|message| EngineError::Preflight { message })?
             }
         };
-        Ok(Observations { readings, findings })
+        Ok(Observations {
+            readings,
+            found,
+            findings,
+        })
     }
 
-    /// Looks again at what should be there and is not, for as long as readers may be behind: what
-    /// was made a moment ago must not be forgotten.
+    /// What carries the stage's tags and is not in the state, when there is reason to ask.
+    async fn discover(
+        &self,
+        provider: &dyn Provider,
+        state: &State,
+        limiter: &Limiter<'_>,
+        patience: &Patience,
+    ) -> Result<BTreeMap<Identity, Target>, EngineError> {
+        if state.artifact.is_some() {
+            return Ok(BTreeMap::new());
+        }
+        let question = || provider.discover(&self.setup.application, &self.setup.stage);
+        let api = Api {
+            name: "discover".to_owned(),
+            per_second: None,
+        };
+        let answer = self.ask(&api, limiter, patience, question).await;
+        let targets = answer.map_err(|message| EngineError::Discovery { message })?;
+        let targets = targets
+            .into_iter()
+            .map(|target| (target.identity(), target));
+        Ok(targets
+            .filter(|(identity, _)| !state.knows(identity))
+            .collect())
+    }
+
+    /// Looks again at what should be there and is not, or is not ours, for as long as readers may be
+    /// behind: what was made or taken over a moment ago must not be forgotten.
     async fn look(
         &self,
         provider: &dyn Provider,
@@ -125,7 +156,12 @@ impl Session {
             let reading = self
                 .read(provider, &sought.target, limiter, patience)
                 .await?;
-            if sure || reading != Reading::Absent {
+            let as_recorded = match &reading {
+                Reading::Absent => false,
+                Reading::Present { owner, .. } => *owner == Owner::Ours,
+                Reading::Settling { .. } => true,
+            };
+            if sure || as_recorded {
                 return Ok(reading);
             }
             let left = lag.saturating_sub(self.clock.now() - begun);

@@ -167,3 +167,73 @@ fn personal_stages_that_shorten_alike_are_told_apart() {
         "{error}"
     );
 }
+
+#[test]
+fn a_lost_state_is_found_under_later_names_too() {
+    let stage = Stage::new();
+    let table = thing("table").retained();
+    stage.apply(std::slice::from_ref(&table));
+    let parts = [keyed(table, "k2"), thing("queue")];
+    let consents = Consents {
+        replace: ["table".to_owned()].into(),
+        ..Consents::default()
+    };
+    assert!(
+        stage
+            .apply_with(&parts, &PlanOptions { consents })
+            .unwrap()
+            .is_complete()
+    );
+    let before = stage.state();
+    forgotten(&stage);
+    let plan = stage.plan(&parts);
+    assert_eq!(
+        effective(&plan),
+        [
+            "adopt queue/thing",
+            "adopt table/thing",
+            "retain table/thing"
+        ]
+    );
+    assert!(!plan.has_effects());
+    assert!(stage.apply_plan(&parts, &plan).unwrap().is_complete());
+    let after = stage.state();
+    assert_eq!(after.parts, before.parts);
+    let identities =
+        |state: &ifc_engine::State| -> Vec<_> { state.leftovers.keys().cloned().collect() };
+    assert_eq!(identities(&after), identities(&before));
+    assert!(stage.plan(&parts).is_empty());
+}
+
+#[test]
+fn what_is_found_and_not_wanted_is_kept_until_its_deletion_is_consented_to() {
+    let stage = Stage::new();
+    stage.apply(&[thing("queue"), thing("table")]);
+    forgotten(&stage);
+    // An apply that is killed before it has taken in everything leaves nothing behind.
+    let parts = [thing("letters"), thing("queue")];
+    stage.world.kill_at(0, true);
+    assert!(stage.apply_until_killed(&parts));
+    stage.world.revive();
+    assert!(stage.apply(&parts).is_complete());
+    let state = stage.state();
+    let kept: Vec<String> = state
+        .leftovers
+        .values()
+        .map(|leftover| leftover.address.to_string())
+        .collect();
+    assert_eq!(kept, ["table/thing"]);
+    stage.assert_is(&parts);
+    let consents = Consents {
+        delete: ["table".to_owned()].into(),
+        ..Consents::default()
+    };
+    assert!(
+        stage
+            .apply_with(&parts, &PlanOptions { consents })
+            .unwrap()
+            .is_complete()
+    );
+    assert!(stage.state().leftovers.is_empty());
+    assert_eq!(stage.world.names().len(), 2);
+}

@@ -259,7 +259,8 @@ fn on_change(kind: Kind, property: &str) -> ChangeClass {
     }
 }
 
-fn address(owner: &str, part: &str) -> Result<PartAddress, LoweringError> {
+/// The address of the part of this sort of an owner.
+pub(crate) fn address(owner: &str, part: &str) -> Result<PartAddress, LoweringError> {
     PartAddress::new(owner.replace('/', ":"), part)
         .map_err(|error| LoweringError::Name(error.to_string()))
 }

@@ -53,6 +53,23 @@ impl Parts {
         }
     }
 
+    /// The names of all parts, by type.
+    pub(crate) fn names(&self) -> io::Result<Vec<(PartType, PhysicalName)>> {
+        let mut names = Vec::new();
+        for sort in entries(&self.directory)? {
+            let Some(part_type) = sort.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            for file in entries(&sort)? {
+                let name = file.file_name().and_then(|name| name.to_str());
+                if let Some(name) = name.and_then(|name| name.strip_suffix(".json")) {
+                    names.push((PartType::new(part_type), PhysicalName::new(name)));
+                }
+            }
+        }
+        Ok(names)
+    }
+
     /// Writes a part: a reader sees the old or the new one, also after a power failure.
     pub(crate) fn write(
         &self,
@@ -71,6 +88,15 @@ impl Parts {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+/// What is in a directory, which need not be there.
+fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,11 +6,12 @@
 //! data/                    what the running application stores
 //! ```
 
+use crate::lowering::address;
 use crate::parts::{Parts, Record, from_json, replace, to_json};
 use crate::{Artifact, PROVIDER, data};
 use ifc_engine::{
-    Actual, Desired, Owner, PartType, Progress, Provider, ProviderError, ProviderErrorKind,
-    Reading, Target, Value, async_trait,
+    Actual, ApplicationName, Desired, Owner, PartType, Progress, Provider, ProviderError,
+    ProviderErrorKind, Reading, StageName, Target, Value, async_trait,
 };
 use ifc_local::Removal;
 use ifc_manifest::Kind;
@@ -180,6 +181,40 @@ impl Provider for Stage {
             .remove(&target.part_type, &target.physical_name)
             .map_err(|error| self.failed(target, error))?;
         Ok(Progress::Done(()))
+    }
+
+    async fn discover(
+        &self,
+        application: &ApplicationName,
+        stage: &StageName,
+    ) -> Result<Vec<Target>, ProviderError> {
+        let names = self.parts.names();
+        let names = names.map_err(|error| failed(&self.directory.join("parts"), error))?;
+        let mut found = Vec::new();
+        for (part_type, name) in names {
+            let record = self.parts.read(&part_type, &name);
+            let record =
+                record.map_err(|error| failed(&self.parts.file(&part_type, &name), error))?;
+            let Some(Record { tags, .. }) = record else {
+                continue;
+            };
+            let is = |tag: &str, value: &str| tags.get(tag).is_some_and(|tag| tag == value);
+            let owner = tags.get("ifc-resource").map(String::as_str);
+            let address = address(owner.unwrap_or_default(), part_type.as_str());
+            if let (true, Ok(address)) = (
+                is("ifc-app", application.as_str()) && is("ifc-stage", stage.as_str()),
+                address,
+            ) {
+                found.push(Target {
+                    address,
+                    part_type,
+                    physical_name: name,
+                    outputs: BTreeMap::new(),
+                    tags,
+                });
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -459,3 +459,30 @@ fn a_change_that_cannot_keep_the_data_is_refused_or_replaced() {
     assert!(bench.apply(&changed).is_complete());
     assert!(bench.plan(&changed).is_empty());
 }
+
+#[test]
+fn what_was_deployed_is_found_without_its_state() {
+    let bench = Bench::new();
+    bench.apply(&shop());
+    for key in bench.store.contents().into_keys() {
+        bench.store.tamper(&key, None);
+    }
+    let smaller = Shop {
+        resources: shop().resources.split_off(2),
+        ..shop()
+    };
+    let plan = bench.plan(&smaller);
+    assert!(!plan.has_effects(), "{:?}", counts(&plan));
+    let orphans: Vec<String> = plan
+        .orphans
+        .iter()
+        .map(|orphan| orphan.address.to_string())
+        .collect();
+    assert_eq!(orphans, ["jobs/queue", "orders/table"]);
+    assert!(bench.apply(&smaller).is_complete());
+    assert!(bench.part("queue/jobs.queue.json").exists());
+    assert!(bench.plan(&smaller).is_empty());
+    // Both are wanted again.
+    assert!(bench.apply(&shop()).is_complete());
+    assert!(bench.plan(&shop()).orphans.is_empty());
+}

@@ -67,7 +67,7 @@ fn shape(random: &mut Rng) -> Shape {
 
 fn edit(random: &mut Rng) -> Move {
     let place = slot(random);
-    match random.u8(0..20) {
+    match random.u8(0..21) {
         0..10 => Move::Want(place, shape(random)),
         10..13 => Move::Drop(place),
         13 => Move::Rename(place, slot(random), random.bool()),
@@ -77,6 +77,7 @@ fn edit(random: &mut Rng) -> Move {
             tagged: random.bool(),
         }),
         15 => Move::Wait(random.u16(1..90)),
+        16 => Move::Lose,
         _ => Move::Meddle(
             place,
             match random.u8(0..6) {

@@ -1,6 +1,8 @@
 //! What must hold after every command, and what must hold once all is quiet.
 
 use super::Simulation;
+use crate::application::{address, name_of};
+use crate::scenario::Kept;
 use crate::world::SECRET;
 use ifc_engine::state::{LeftoverReason, Unsettled};
 use ifc_engine::{Blueprint, Clock, Desired, Identity, OutputRef, Part, State};
@@ -29,21 +31,29 @@ impl Simulation {
             return Err(format!("contract: {line}"));
         }
         let known: BTreeSet<Identity> = identities(&state).collect();
-        let mut world = self.world.at(self.clock.now());
+        let complete = self.is_complete(&state);
+        let world = self.world.at(self.clock.now());
         if let Some(violation) = world.violations().first() {
             return Err(violation.clone());
         }
         let mut ours = world.things.values().filter(|thing| thing.is_ours());
-        if let Some(thing) = ours.find(|thing| !known.contains(&thing.identity)) {
+        if let Some(thing) = ours.find(|thing| complete && !known.contains(&thing.identity)) {
             return Err(format!(
                 "known: the state knows nothing of `{}`",
                 thing.identity
             ));
         }
-        let parts = state.parts.iter().filter(|(address, record)| {
+        drop(world);
+        self.note_kept(&state);
+        Ok(state)
+    }
+
+    /// Notes what may not be deleted without consent from now on.
+    pub(super) fn note_kept(&self, state: &State) {
+        let parts = state.parts.iter().filter(|(part, record)| {
             let mut slots = self.application.slots.iter();
-            let wanted = slots.find(|(slot, _)| crate::application::address(**slot) == **address);
-            let stays = wanted.is_none_or(|(_, shape)| shape.kept != crate::scenario::Kept::Not);
+            let wanted = slots.find(|(slot, _)| address(**slot) == **part);
+            let stays = wanted.is_none_or(|(_, shape)| shape.kept != Kept::Not);
             // What was never finished may go: nobody has put anything into it.
             let whole = record.unsettled != Some(Unsettled::Creating);
             record.lifecycle.is_kept() && stays && whole
@@ -51,12 +61,35 @@ impl Simulation {
         let leftovers = state.leftovers.iter();
         let leftovers = leftovers.filter(|(_, leftover)| leftover.why == LeftoverReason::Kept);
         let kept = parts.map(|(_, record)| record.identity());
-        let kept: BTreeSet<Identity> = kept
-            .chain(leftovers.map(|(identity, _)| identity.clone()))
-            .collect();
-        world.kept = kept;
-        drop(world);
-        Ok(state)
+        let kept = kept.chain(leftovers.map(|(identity, _)| identity.clone()));
+        // What nobody knows of now is still what it was, unless the application says otherwise.
+        let known: BTreeSet<Identity> = identities(state).collect();
+        let mut world = self.world.at(self.clock.now());
+        let mut unknown = std::mem::take(&mut world.kept);
+        unknown.retain(|identity| {
+            !self.is_complete(state)
+                && !known.contains(identity)
+                && !self.gives_up(&world, identity)
+        });
+        world.kept = kept.chain(unknown).collect();
+    }
+
+    /// Whether the state should know of everything: what was lost is looked for until an apply has
+    /// come to its end.
+    fn is_complete(&self, state: &State) -> bool {
+        !self.lost || state.artifact.is_some()
+    }
+
+    /// Whether the application wants a thing for what is not kept.
+    fn gives_up(&self, world: &crate::world::Inner, identity: &Identity) -> bool {
+        let slots = self.application.slots.iter();
+        let mut unkept = slots.filter(|(_, shape)| shape.kept == Kept::Not);
+        let numbers = world.of(identity);
+        let made_for = numbers.iter().map(|number| &world.things[number].made_for);
+        let made_for: Vec<_> = made_for.collect();
+        unkept.any(|(slot, shape)| {
+            made_for.contains(&&address(*slot)) || name_of(shape, *slot, 0) == *identity
+        })
     }
 
     fn check_secrets(&self) -> Result<(), String> {
@@ -108,7 +141,12 @@ impl Simulation {
                     part.address, desired.properties
                 ));
             }
-            if !thing.is_as(&desired) {
+            // A secret that is not wanted, and was set by a state that is lost, is known to nobody.
+            let mut told = thing.clone();
+            if self.lost && !desired.properties.contains_key("password") {
+                told.properties.remove("password");
+            }
+            if !told.is_as(&desired) {
                 return Err(format!(
                     "equals: `{identity}` is {:?} with tags {:?}, not {:?} with {:?}",
                     thing.properties, thing.tags, desired.properties, desired.target.tags

@@ -36,13 +36,10 @@ impl Simulation {
         }
     }
 
-    fn quieten(&mut self) {
+    pub(super) fn quieten(&mut self) {
         self.world.at(self.clock.now()).calm();
-        let networks = &self.networks;
         self.clock.run(async {
-            for network in networks {
-                network.deliver_late().await;
-            }
+            self.deliver_late().await;
             self.clock
                 .sleep(LAG + LATEST + Duration::from_secs(2))
                 .await;

@@ -8,8 +8,8 @@ use crate::machine::Machine;
 use crate::scenario::{ProviderFaults, Sort};
 use ifc_engine::provider::{Finding, Severity};
 use ifc_engine::{
-    Actual, Blueprint, Clock, Desired, Identity, Owner, PartType, Progress, Provider,
-    ProviderError, ProviderErrorKind, Reading, Target, Value, async_trait,
+    Actual, ApplicationName, Blueprint, Clock, Desired, Identity, Owner, PartType, Progress,
+    Provider, ProviderError, ProviderErrorKind, Reading, StageName, Target, Value, async_trait,
 };
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -254,6 +254,26 @@ impl Provider for Half {
             Progress::Done(_) => Progress::Done(()),
             Progress::Pending { note, poll_after } => Progress::Pending { note, poll_after },
         })
+    }
+
+    async fn discover(
+        &self,
+        _: &ApplicationName,
+        _: &StageName,
+    ) -> Result<Vec<Target>, ProviderError> {
+        self.machine.pass().await;
+        self.sleep(Duration::from_millis(100)).await;
+        let world = self.world.at(self.machine.clock.now());
+        let ours = world.things.values().filter(|thing| thing.is_ours());
+        Ok(ours
+            .map(|thing| Target {
+                address: thing.made_for.clone(),
+                part_type: thing.identity.part_type.clone(),
+                physical_name: thing.identity.physical_name.clone(),
+                outputs: [("id".to_owned(), thing.id_value())].into(),
+                tags: thing.tags.clone(),
+            })
+            .collect())
     }
 
     async fn preflight(&self, blueprint: &Blueprint) -> Result<Vec<Finding>, ProviderError> {

@@ -3,8 +3,8 @@
 use super::world::{Fault, Inner, Lie, Op, SECRET, Thing, World};
 use ifc_engine::provider::Finding;
 use ifc_engine::{
-    Actual, Blueprint, Clock, Desired, Identity, Owner, Progress, Provider, ProviderError,
-    ProviderErrorKind, Reading, Target, Value, VirtualClock, async_trait,
+    Actual, ApplicationName, Blueprint, Clock, Desired, Identity, Owner, Progress, Provider,
+    ProviderError, ProviderErrorKind, Reading, StageName, Target, Value, VirtualClock, async_trait,
 };
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -239,6 +239,33 @@ impl Provider for TestProvider {
             }),
             _ => Ok(Progress::Done(())),
         }
+    }
+
+    async fn discover(
+        &self,
+        application: &ApplicationName,
+        _: &StageName,
+    ) -> Result<Vec<Target>, ProviderError> {
+        let inner = self.world.lock();
+        let ours = inner.things.iter().filter(|(_, thing)| {
+            let tag = thing.tags.get("ifc-app");
+            tag.is_some_and(|tag| tag == application.as_str())
+        });
+        // As the names of the tests' parts are made.
+        Ok(ours
+            .map(|(identity, thing)| {
+                let name = identity.physical_name.as_str();
+                let resource = name.strip_prefix("shop-dev-").unwrap_or(name);
+                let resource = resource.split('-').next().unwrap_or(resource);
+                Target {
+                    address: super::address(&format!("{resource}/thing")),
+                    part_type: identity.part_type.clone(),
+                    physical_name: identity.physical_name.clone(),
+                    outputs: BTreeMap::new(),
+                    tags: thing.tags.clone(),
+                }
+            })
+            .collect())
     }
 
     async fn preflight(&self, _: &Blueprint) -> Result<Vec<Finding>, ProviderError> {
