@@ -8,6 +8,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod catalog;
+pub mod deployer;
+pub mod emit;
 mod json;
 pub mod lowering;
 pub mod naming;
