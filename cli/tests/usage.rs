@@ -85,7 +85,11 @@ fn new_does_not_touch_what_is_there() {
     run(ifc(directory.path()).args(["new", "shop"])).success();
     let manifest = fs::read_to_string(directory.path().join("shop/Cargo.toml")).unwrap();
     assert!(
-        manifest.contains(concat!("ifc = { version = \"", env!("CARGO_PKG_VERSION"), "\", default-features = false }")),
+        manifest.contains(concat!(
+            "ifc = { version = \"",
+            env!("CARGO_PKG_VERSION"),
+            "\", default-features = false }"
+        )),
         "{manifest}"
     );
 }

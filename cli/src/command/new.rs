@@ -102,7 +102,9 @@ fn is_empty(directory: &Path) -> bool {
 fn dependency(path: Option<&Path>) -> Result<String, Failure> {
     let Some(path) = path else {
         let version = env!("CARGO_PKG_VERSION");
-        return Ok(format!("{{ version = \"{version}\", default-features = false }}"));
+        return Ok(format!(
+            "{{ version = \"{version}\", default-features = false }}"
+        ));
     };
     let path = path
         .canonicalize()

@@ -2,10 +2,11 @@
 
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fmt::Write as _;
 
 /// Lower-case letters and the digits that look like none of them.
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
 /// The first `length` characters of the digest in base 32. At most 51.
 pub(crate) fn base32(bytes: &[u8], length: usize) -> String {
@@ -29,12 +30,9 @@ impl Fingerprint {
     }
 
     fn written(digest: &[u8]) -> Fingerprint {
-        let mut text = String::with_capacity(64);
-        for byte in digest {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Fingerprint(text)
+        let digit = |number: u8| char::from(HEXADECIMAL[usize::from(number)]);
+        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        Fingerprint(digits.map(digit).collect())
     }
 
     /// A fingerprint that was written down, by whatever rule it was made.

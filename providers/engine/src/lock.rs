@@ -299,8 +299,8 @@ fn rival(contents: Option<&LockContents>, own: &Holder) -> Option<Holder> {
     }
 }
 
-/// Writes the lock. The version and when the write was sent, or `None` when somebody else was
-/// faster.
+/// Writes the lock. The version and when the write was sent at the latest, or `None` when somebody
+/// else was faster.
 async fn write(
     store: &dyn StateStore,
     clock: &dyn Clock,
@@ -309,17 +309,19 @@ async fn write(
 ) -> Result<Option<(Version, Duration)>, StoreError> {
     let bytes = wire::lock_to_bytes(contents);
     let mut patience = Patience::new(clock);
+    let begun = clock.now();
     loop {
         let sent = clock.now();
         match store.put(KEY, &bytes, precondition).await {
             Ok(version) => return Ok(Some((version, sent))),
             Err(error) if error.is_conflict() => {
-                // An earlier attempt of ours may have been the one.
+                // An earlier attempt of ours may have been the one, and perhaps the first: whoever
+                // waits has seen it since.
                 let mut reading = Patience::new(clock);
                 loop {
                     match store.get(KEY).await {
                         Ok(Some(object)) if object.bytes == bytes => {
-                            return Ok(Some((object.version, sent)));
+                            return Ok(Some((object.version, begun)));
                         }
                         Ok(_) => return Ok(None),
                         Err(error) => reading.bear(error).await?,
@@ -360,7 +362,7 @@ pub(crate) async fn break_lock(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MemoryStore, VirtualClock};
+    use crate::{MemoryStore, StoreErrorKind, VirtualClock, async_trait};
 
     fn holder(name: &str) -> Holder {
         Holder {
@@ -373,7 +375,11 @@ mod tests {
         }
     }
 
-    async fn acquire<'a>(store: &'a MemoryStore, clock: &'a VirtualClock, name: &str) -> Lease<'a> {
+    async fn acquire<'a>(
+        store: &'a dyn StateStore,
+        clock: &'a VirtualClock,
+        name: &str,
+    ) -> Lease<'a> {
         let waiting = Waiting {
             longest: Duration::ZERO,
             presume_dead: &|_| false,
@@ -417,5 +423,62 @@ mod tests {
             drop(acquire(store, clock, "bob").await);
         });
         assert_eq!(holder.as_deref(), Some("bob"));
+    }
+
+    /// Loses the answer to the first write, and that only after half a minute.
+    struct Slow {
+        store: MemoryStore,
+        clock: VirtualClock,
+        lost: Mutex<bool>,
+    }
+
+    #[async_trait]
+    impl StateStore for Slow {
+        fn location(&self) -> String {
+            self.store.location()
+        }
+
+        async fn get(&self, key: &str) -> Result<Option<Object>, StoreError> {
+            self.store.get(key).await
+        }
+
+        async fn put(
+            &self,
+            key: &str,
+            bytes: &[u8],
+            precondition: &Precondition,
+        ) -> Result<Version, StoreError> {
+            let answer = self.store.put(key, bytes, precondition).await;
+            if std::mem::replace(&mut *self.lost.lock().unwrap(), true) {
+                return answer;
+            }
+            self.clock.sleep(Duration::from_secs(30)).await;
+            let location = self.location();
+            Err(StoreError::new(StoreErrorKind::Uncertain, location, key))
+        }
+
+        async fn delete(&self, key: &str, condition: &Precondition) -> Result<(), StoreError> {
+            self.store.delete(key, condition).await
+        }
+
+        async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+            self.store.list(prefix).await
+        }
+    }
+
+    #[test]
+    fn a_lease_begins_when_it_may_have_been_seen_first() {
+        let clock = VirtualClock::new(1);
+        let store = Slow {
+            store: MemoryStore::new(),
+            clock: clock.clone(),
+            lost: Mutex::default(),
+        };
+        clock.run(async {
+            let lease = acquire(&store, &clock, "ann").await;
+            assert!(!lease.is_valid(), "it is over by now for who waits");
+            assert!(lease.renew().await);
+            assert!(lease.is_valid());
+        });
     }
 }

@@ -14,12 +14,18 @@ use crate::store_access::{Written, list, read, remove, write_once};
 use crate::wire;
 use futures_util::stream::{StreamExt, iter};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 const PREFIX: &str = "state/";
 
 /// How many serials later the seal of an interrupted journal may go: as long as it is there, its
 /// writer finds out that he is fenced off, however late he wakes.
 const SEALS_KEPT: u64 = 16;
+
+/// How often a listing may be out of date when what it names is read. Others would have to begin and
+/// end as many applies meanwhile.
+const TRIES: u32 = 20;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// How many objects are read or removed at once. A long apply leaves thousands of segments.
 const AT_ONCE: usize = 64;
@@ -61,13 +67,18 @@ pub(crate) struct Pending {
 impl StageStore<'_> {
     /// Reads everything. Writes nothing.
     pub(crate) async fn load(&self) -> Result<Loaded, EngineError> {
-        loop {
+        for _ in 0..TRIES {
             let keys = list(self.store, self.clock, "").await?;
             // What was there and is gone by now was removed by one who wrote something newer.
             if let Some(loaded) = self.load_listed(keys).await? {
                 return Ok(loaded);
             }
+            self.clock.sleep(BETWEEN_TRIES).await;
         }
+        Err(EngineError::corrupt(
+            self.store.location(),
+            "it lists objects that cannot be read, time and again",
+        ))
     }
 
     async fn load_listed(&self, keys: Vec<String>) -> Result<Option<Loaded>, EngineError> {

@@ -44,7 +44,8 @@ impl<'a> Patience<'a> {
         if self.clock.now() >= self.until {
             return Err(error);
         }
-        self.clock.sleep(asked.unwrap_or(self.wait)).await;
+        let left = self.until - self.clock.now();
+        self.clock.sleep(asked.unwrap_or(self.wait).min(left)).await;
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
         Ok(())
     }

@@ -11,6 +11,8 @@ use std::time::Duration;
 const SLOWEST: f64 = 0.5;
 /// Calls beyond the rate that may be made at once, as seconds' worth of it.
 const BURST_SECONDS: f64 = 1.0;
+/// The longest pause that an API may ask for; whether it is over is found out by asking.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Throttlings within this time are one event: they answer calls that were under way together.
 const ONE_EVENT: Duration = Duration::from_secs(1);
 
@@ -110,7 +112,7 @@ impl Rate {
             self.throttled = Some(now);
         }
         if let Some(wait) = retry_after {
-            self.next = self.next.max(now + wait);
+            self.next = self.next.max(now + wait.min(LONGEST_PAUSE));
         }
     }
 }
@@ -164,5 +166,8 @@ mod tests {
         }
         let faster = seconds_for(&clock, &limiter, &api, 500);
         assert!(faster < 1.0, "{faster}");
+        limiter.throttled(&api, Some(Duration::MAX));
+        let pause = seconds_for(&clock, &limiter, &api, 1);
+        assert!(pause <= 61.0, "{pause}");
     }
 }

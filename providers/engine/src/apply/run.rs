@@ -442,9 +442,10 @@ impl<'a> Stepper<'a> {
                 run.limiter.accepted(&self.api());
                 self.failure = Some(note);
                 if let Some(wait) = poll_after {
-                    self.next_poll = wait;
+                    self.next_poll = wait.min(run.patience.step);
                 }
                 self.looks = 0;
+                self.trouble_since = None;
                 StepEvent::Accepted
             }
             Answer::Failed(error) => self.failed(&error),

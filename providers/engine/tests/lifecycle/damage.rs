@@ -2,7 +2,11 @@
 //! where that is possible, refused where it is not, and never misread.
 
 use crate::support::*;
-use ifc_engine::{EngineError, Part};
+use ifc_engine::{
+    EngineError, MemoryStore, Object, Part, Precondition, Session, Setup, StateStore, StoreError,
+    Version, VirtualClock, async_trait,
+};
+use std::sync::Arc;
 
 fn flipped(bytes: &[u8], index: usize) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
@@ -156,4 +160,45 @@ fn a_damaged_lock_is_waited_out() {
     let parts = [thing("queue"), thing("table")];
     assert!(stage.apply(&parts).is_complete());
     stage.assert_is(&parts);
+}
+
+/// Lists an object that is not there.
+struct Ghost(MemoryStore);
+
+#[async_trait]
+impl StateStore for Ghost {
+    fn location(&self) -> String {
+        self.0.location()
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Object>, StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        precondition: &Precondition,
+    ) -> Result<Version, StoreError> {
+        self.0.put(key, bytes, precondition).await
+    }
+
+    async fn delete(&self, key: &str, precondition: &Precondition) -> Result<(), StoreError> {
+        self.0.delete(key, precondition).await
+    }
+
+    async fn list(&self, _: &str) -> Result<Vec<String>, StoreError> {
+        Ok(vec!["state/000000000001".to_owned()])
+    }
+}
+
+#[test]
+fn a_store_that_lists_what_is_not_there_is_not_asked_for_ever() {
+    let clock = VirtualClock::new(1);
+    let setup = Setup::new("shop".parse().unwrap(), "dev".parse().unwrap(), 1);
+    let store = Arc::new(Ghost(MemoryStore::new()));
+    let session = Session::new(store, Arc::new(clock.clone()), setup);
+    let error = clock.run(session.inspect()).unwrap_err().to_string();
+    assert!(error.contains("cannot be read"), "{error}");
 }
