@@ -2,6 +2,7 @@
 //! AWS, and nothing of ours is needed to use what comes out.
 
 pub mod cloudformation;
+pub mod terraform;
 
 use crate::catalog::{NOTIFICATIONS, OBJECT};
 use ifc_engine::{Blueprint, Part, PartAddress};
