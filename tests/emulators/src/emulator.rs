@@ -29,7 +29,7 @@ pub struct Emulator {
     process: Supervised,
     port: u16,
     /// Holds the log and what the emulator writes where it runs.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Emulator {
@@ -53,7 +53,7 @@ impl Emulator {
             let mut emulator = Emulator {
                 process,
                 port,
-                _folder: folder,
+                folder,
             };
             match emulator.wait(start.ready) {
                 Ok(()) => return emulator,
@@ -77,6 +77,11 @@ impl Emulator {
             std::thread::sleep(Duration::from_millis(20));
         }
         Err(format!("was not ready after {READY_WITHIN:?}"))
+    }
+
+    /// Where it runs.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// The port on 127.0.0.1.

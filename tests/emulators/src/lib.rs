@@ -27,6 +27,7 @@
 
 mod azurite;
 mod call;
+mod clock;
 mod emulator;
 mod install;
 mod lambda;
@@ -40,6 +41,7 @@ mod weather;
 
 pub use azurite::{AZURITE_ACCOUNT, AZURITE_KEY, azurite};
 pub use call::Call;
+pub use clock::EmulatedClock;
 pub use emulator::Emulator;
 pub use lambda::{LambdaFunction, LambdaReply, RuntimeInterface};
 pub use ministack::{MiniStack, ministack};

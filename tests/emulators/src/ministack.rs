@@ -1,8 +1,10 @@
 //! MiniStack, an emulator of AWS (PyPI, MIT).
 
+use crate::clock::EmulatedClock;
 use crate::emulator::{Emulator, Start};
 use crate::install::{Package, installed};
 use crate::skipped::Skipped;
+use std::path::Path;
 
 pub(crate) const PACKAGE: Package = Package::Python {
     name: "ministack",
@@ -36,8 +38,31 @@ impl MiniStack {
         self.start_calling(None)
     }
 
+    /// As [`start`](Self::start), with a clock that can be moved.
+    ///
+    /// # Errors
+    /// [`Skipped`] when Python or the package cannot be had.
+    ///
+    /// # Panics
+    /// When it is installed and does not start.
+    pub fn start_with_clock(self) -> Result<(Emulator, EmulatedClock), Skipped> {
+        let emulator = self.start_as(None, |folder| {
+            EmulatedClock::new(folder).environment().into()
+        })?;
+        let clock = EmulatedClock::in_folder(emulator.folder());
+        Ok((emulator, clock))
+    }
+
     /// Starts it so that deployed functions call this port instead of its own.
     pub(crate) fn start_calling(self, other: Option<u16>) -> Result<Emulator, Skipped> {
+        self.start_as(other, |_| Vec::new())
+    }
+
+    fn start_as(
+        self,
+        other: Option<u16>,
+        more: impl Fn(&Path) -> Vec<(&'static str, String)>,
+    ) -> Result<Emulator, Skipped> {
         let programs = installed(PACKAGE)?;
         Ok(Emulator::start(|port, folder| {
             let path = std::env::var("PATH").unwrap_or_default();
@@ -46,7 +71,7 @@ impl MiniStack {
                 name: "ministack",
                 program: programs.join("python"),
                 arguments: vec!["-B".to_owned(), "start.py".to_owned()],
-                environment: vec![
+                environment: [
                     ("PATH", format!("{}:{path}", programs.display())),
                     ("AUTH", self.enforce.to_string()),
                     // What functions are told; without, they would call the real AWS.
@@ -59,7 +84,10 @@ impl MiniStack {
                     ("GATEWAY_PORT", port.to_string()),
                     ("IOT_MTLS_ENABLED", "0".to_owned()),
                     ("TMPDIR", folder.display().to_string()),
-                ],
+                ]
+                .into_iter()
+                .chain(more(folder))
+                .collect(),
                 ready: "/_ministack/health",
             }
         }))
