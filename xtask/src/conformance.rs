@@ -33,9 +33,19 @@ pub(crate) fn run(workspace: &Workspace, provider: &str, id: Option<&str>) -> Re
     command
         .current_dir(&workspace.root)
         .args(["test", "--quiet", "--package", member.name()])
+        .args(
+            match workspace
+                .root
+                .join(&folder)
+                .join("tests/conformance")
+                .exists()
+            {
+                true => ["--test", "conformance"],
+                // It needs more of the provider than others may use.
+                false => ["--lib", "conformance"],
+            },
+        )
         .args([
-            "--test",
-            "conformance",
             "--",
             "--nocapture",
             "--test-threads=1",

@@ -37,6 +37,12 @@ pub trait Harness: Send + Sync {
         None
     }
 
+    /// Why the clause with this id cannot be tried here: a defect of what stands in for the provider,
+    /// or something that the harness has no way to do. `None` for all others.
+    fn cannot_try(&self, _clause: &str) -> Option<String> {
+        None
+    }
+
     /// Brings `application` up, isolated from every other stage, with nothing in it. A virtual
     /// clock begins at `start`; a real one pays no attention to it.
     fn open<'a>(

@@ -98,6 +98,9 @@ fn exemption(clause: &Clause, harness: &dyn Harness) -> Option<String> {
     {
         return Some(format!("{capability}: {fact}"));
     }
+    if let Some(reason) = harness.cannot_try(clause.id) {
+        return Some(reason);
+    }
     if clause.outage
         && let Some(reason) = harness.forgets()
     {
@@ -144,6 +147,10 @@ mod tests {
 
         fn id(&self) -> ProviderId {
             self.id
+        }
+
+        fn cannot_try(&self, clause: &str) -> Option<String> {
+            (clause == "queue-impossible").then(|| "nobody can".to_owned())
         }
 
         fn open<'a>(
@@ -202,6 +209,18 @@ mod tests {
         assert_eq!(report.counts(), (1, 2, 1));
         assert!(report.to_string().contains("it waits 60 s"), "{report}");
         assert!(report.to_string().contains("a certain date"), "{report}");
+    }
+
+    #[tokio::test]
+    async fn what_the_harness_cannot_try_is_exempt_with_its_reason() {
+        let impossible = vec![clause!("1", "queue-impossible", "fails", does_not_hold)];
+        let broken = Broken {
+            id: ProviderId::Local,
+            time: Time::Virtual,
+        };
+        let report = try_clauses(Arc::new(broken), impossible).await;
+        let expected = Verdict::Exempt("nobody can".to_owned());
+        assert_eq!(report.rows[0].verdict, expected);
     }
 
     #[tokio::test]
