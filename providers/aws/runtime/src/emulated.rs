@@ -41,7 +41,7 @@ static MINISTACK: LazyLock<Result<(Emulator, [String; 2]), Skipped>> = LazyLock:
 const ROOT: [&str; 2] = ["123456789012", "any"];
 
 /// Makes a user who may do everything, and returns its keys.
-async fn make_user(endpoint: &str) -> [String; 2] {
+pub(crate) async fn make_user(endpoint: &str) -> [String; 2] {
     let root = with_keys(endpoint, Vec::new(), &wiring(), ROOT);
     let policy = json!({
         "Version": "2012-10-17",
@@ -95,7 +95,7 @@ pub(crate) fn aws(endpoint: &str, resources: Vec<ResourceDescriptor>, wiring: &W
     with_keys(endpoint, resources, wiring, keys)
 }
 
-fn with_keys(
+pub(crate) fn with_keys(
     endpoint: &str,
     resources: Vec<ResourceDescriptor>,
     wiring: &Wiring,
