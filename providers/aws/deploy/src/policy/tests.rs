@@ -219,3 +219,35 @@ fn collect(folder: &Path, text: &mut String) {
         }
     }
 }
+
+/// The table of the book.
+fn table() -> String {
+    let mut table = String::new();
+    for kind in Kind::ALL {
+        for verb in kind.verbs() {
+            let found = actions(kind, *verb, kind.verbs()).unwrap();
+            let names: BTreeSet<String> = found
+                .iter()
+                .map(|(action, scope)| match scope {
+                    Inbox => format!("`{action}` on its inbox"),
+                    Thing | Within => format!("`{action}`"),
+                })
+                .collect();
+            let names: Vec<String> = names.into_iter().collect();
+            // It is needed for the items that a transaction updates, and for no others.
+            let when = match *verb {
+                table::TRANSACT => ", if it updates",
+                _ => "",
+            };
+            table += &format!("| `{kind}.{verb}` | {}{when} |\n", names.join(", "));
+        }
+    }
+    table
+}
+
+#[test]
+fn the_book_says_what_verbs_need() {
+    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../book/src/aws-parts.md");
+    let page = std::fs::read_to_string(book).unwrap();
+    assert!(page.contains(&table()), "the page lacks:\n{}", table());
+}
