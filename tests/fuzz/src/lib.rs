@@ -10,6 +10,7 @@ pub mod cursors;
 pub mod events;
 pub mod expressions;
 pub mod filters;
+pub mod lambda;
 pub mod records;
 
 mod draw;
@@ -19,11 +20,12 @@ mod shop;
 pub type Check = fn(&[u8]);
 
 /// Every entry with its name, and how many bounded runs it gets.
-pub const ENTRIES: [(&str, Check, usize); 6] = [
+pub const ENTRIES: [(&str, Check, usize); 7] = [
     ("records", records::check, 40_000),
     ("cron", cron::check, 20_000),
     ("filters", filters::check, 40_000),
     ("events", events::check, 2_000),
     ("cursors", cursors::check, 1_000),
     ("expressions", expressions::check, 1_000),
+    ("lambda", lambda::check, 4_000),
 ];

@@ -57,4 +57,4 @@ macro_rules! bounded {
     };
 }
 
-bounded! { records cron filters events cursors expressions }
+bounded! { records cron filters events cursors expressions lambda }
