@@ -217,12 +217,21 @@ impl LambdaFunction {
         self.interface.invoke(event, time, ended)
     }
 
-    /// Its process, to send it a signal.
+    /// Waits until it asks for its first event, or says that it cannot be started; whether it asked.
     ///
     /// # Panics
-    /// When it has not come so far as to ask for an event within a minute.
+    /// When it does neither within a minute.
     pub fn wait_until_ready(&self) -> bool {
         self.interface.wait_until_asked(1)
+    }
+
+    /// Tells it to stop, as Lambda does before it ends a process, and waits for its end. Returns the
+    /// code that it exits with; `None` when the signal ended it.
+    ///
+    /// # Errors
+    /// When it is not there, or its end cannot be waited for.
+    pub fn stop(&mut self) -> io::Result<Option<i32>> {
+        self.process.terminate()
     }
 
     /// What it wrote to its standard output and error.

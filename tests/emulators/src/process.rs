@@ -1,11 +1,12 @@
 //! A program with everything that it started, which ends with its owner.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 /// Runs "$@" in the foreground, and beside it something that waits for the end of our input and
 /// then kills the whole group. Our input ends when the process that started us ends in whatever
@@ -48,6 +49,29 @@ impl Supervised {
         self.child.try_wait()
     }
 
+    /// Sends the program, which is in the foreground of its supervisor, the signal to end, and waits
+    /// for that. Returns its exit code; `None` when the signal ended it.
+    pub(crate) fn terminate(&mut self) -> io::Result<Option<i32>> {
+        let supervisor = self.child.id();
+        let children = format!("/proc/{supervisor}/task/{supervisor}/children");
+        let children = std::fs::read_to_string(children)?;
+        // The first is the one that waits for our end.
+        let program = children.split_whitespace().nth(1);
+        let program = program.and_then(|id| Pid::from_raw(id.parse().ok()?));
+        let program = program.ok_or(io::ErrorKind::NotFound)?;
+        kill_process(program, Signal::TERM)?;
+        // To wait would close its input, upon which everything is killed.
+        let ended = loop {
+            match self.child.try_wait()? {
+                Some(ended) => break ended,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        // A shell says 128 and the signal for what a signal ended.
+        let code = ended.code();
+        Ok(code.filter(|code| *code != 128 + Signal::TERM.as_raw()))
+    }
+
     /// What it has written.
     pub(crate) fn log(&self) -> String {
         std::fs::read(&self.log)
@@ -71,7 +95,7 @@ impl Drop for Supervised {
 mod tests {
     use super::*;
     use rustix::process::test_kill_process;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     /// Polls until `condition`; the limit only bounds a failing test.
     fn eventually(mut condition: impl FnMut() -> bool) -> bool {
@@ -123,6 +147,22 @@ mod tests {
         // What the kernel does for a process that is killed.
         drop(program.child.stdin.take());
         assert!(eventually(|| gone(id) || program.ended().unwrap().is_some()));
+    }
+
+    #[test]
+    fn a_program_that_is_told_to_stop_says_how_it_ended() {
+        for (script, code) in [
+            (
+                "trap 'exit 3' TERM; echo; while :; do sleep 0.01; done",
+                Some(3),
+            ),
+            ("echo; exec sleep 1000", None),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut program = shell(script, folder.path());
+            assert!(eventually(|| !program.log().is_empty()));
+            assert_eq!(program.terminate().unwrap(), code);
+        }
     }
 
     #[test]

@@ -418,3 +418,12 @@ fn without_lambda_the_program_says_what_it_is_for() {
     assert!(said.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{said}");
     assert!(said.contains("build it with the feature `local`"), "{said}");
 }
+
+#[test]
+fn a_process_that_is_told_to_stop_ends_in_order() {
+    let mut function = start("api", "http://127.0.0.1:9", json!({}));
+    assert!(function.wait_until_ready(), "{}", function.log());
+    let missing = reply(&mut function, &request("GET", "/nowhere", None));
+    assert_eq!(missing["statusCode"], 404);
+    assert_eq!(function.stop().expect("it runs"), Some(0));
+}
