@@ -57,7 +57,7 @@ pub(super) fn request(mut event: Value) -> Result<Request<Body>, String> {
     Ok(request)
 }
 
-/// Path and query. HTTP APIs decode the path and leave the query alone.
+/// Path and query, of which HTTP APIs leave the second alone.
 fn target(event: &Value) -> String {
     let context = &event["requestContext"];
     let path = event["rawPath"]
@@ -85,9 +85,8 @@ fn target(event: &Value) -> String {
     target
 }
 
-/// A path with everything encoded that cannot stand in one, so that it is right whether it was
-/// decoded on the way or not: only a decoded path that has the form of an encoded one is taken for
-/// it.
+/// A path as it was before HTTP APIs decoded it, as far as that can be told: they decode everything
+/// but `%25`, so what is encoded in it stays, and what cannot stand in a path is encoded.
 fn encoded_path(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len() + 1);
     if !path.starts_with('/') {
