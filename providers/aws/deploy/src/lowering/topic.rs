@@ -68,7 +68,19 @@ fn matcher(test: &Test) -> Value {
     match test {
         Test::AnyOf(values) => texts(values.iter().map(String::as_str)),
         Test::Prefix(prefix) => one("prefix", prefix.as_str().into()),
-        Test::Exists => one("exists", true.into()),
+        // What is there and empty does not exist, as SNS has it.
+        Test::Exists => list([Value::map([("exists", true.into())]), "".into()]),
         Test::NotIn(values) => one("anything-but", texts(values.iter().map(String::as_str))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_attribute_exists() {
+        let there = Value::map([("exists", true.into())]);
+        assert_eq!(matcher(&Test::Exists), list([there, "".into()]));
     }
 }
