@@ -15,6 +15,7 @@
 //!
 //! Destroying is planning for [`Session::nothing`]. No command is needed after a crash: the next one
 //! finds in the state which parts are unsettled, and at their computed names what became of them.
+//! When the state itself is lost, the provider is asked what carries the stage's tags.
 //!
 //! # Example
 //!

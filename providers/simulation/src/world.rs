@@ -7,6 +7,9 @@
 //!   killed, or was told that it failed. One that arrives after a later request for the same thing
 //!   is turned away.
 //! - Readers see a change within [`LAG`] of it; changes of one thing in their order.
+//! - An update takes away what it is told to be there now and not to be there afterwards, and tags
+//!   that are not wanted; whatever else there is stays.
+//! - What carries the stage's tags can be listed.
 
 mod provider;
 mod thing;
