@@ -1,7 +1,7 @@
 //! Where a stage is, and what its things are called there. Names are computed from what the
 //! application calls them; nothing is asked and nothing is random.
 
-use crate::catalog::{Alphabet, Entry, Name};
+use crate::catalog::{Alphabet, BUCKET, Entry, Name, SECRET};
 use ifc_aws::wiring;
 use ifc_engine::{ApplicationName, Naming, StageName};
 
@@ -20,8 +20,9 @@ pub struct Context {
 
 /// Characters of the digest in a name.
 const DIGEST: usize = 6;
-/// The same where names are unique all over AWS.
-const DIGEST_GLOBAL: usize = 8;
+/// The same where names are unique all over AWS, and for secrets: AWS adds six characters of its own,
+/// and takes a name that ends in as many for one that has them already.
+const DIGEST_LONG: usize = 8;
 
 /// The end of the names of queues and topics that keep an order, as AWS has it.
 pub(crate) const FIFO: &str = ".fifo";
@@ -83,12 +84,12 @@ impl Context {
         } = self;
         let part_type = entry.part_type;
         let scope = format!("{account}/{region}/{application}/{stage}/{part_type}/{owner}/{part}");
-        let is_global = entry.part_type == crate::catalog::BUCKET;
+        let is_long = matches!(part_type, BUCKET | SECRET);
         Naming::Generated {
             stem: kept(&stem, alphabet),
             scope,
             length_max,
-            digest_length: if is_global { DIGEST_GLOBAL } else { DIGEST },
+            digest_length: if is_long { DIGEST_LONG } else { DIGEST },
             separator: "-".to_owned(),
             ending: String::new(),
         }
@@ -120,7 +121,7 @@ fn kept(name: &str, alphabet: Alphabet) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{BUCKET, FUNCTION, QUEUE, find};
+    use crate::catalog::{FUNCTION, QUEUE, find};
 
     fn context() -> Context {
         Context {
@@ -142,6 +143,10 @@ mod tests {
         assert_ne!(queue, name(FUNCTION, "orders", "function"));
         let dead_letters = name(QUEUE, "orders", "dead-letters");
         assert!(dead_letters.starts_with("shop-dev-orders-dlq-"));
+        assert_eq!(
+            name(SECRET, "key", "secret").len(),
+            "shop-dev-key-".len() + 8
+        );
         assert!(name(BUCKET, "Audit_log/trail", "bucket").starts_with("shop-dev-auditlog-trail-"));
         assert!(name(QUEUE, "audit_log/trail", "queue").starts_with("shop-dev-audit_log-trail-"));
     }
