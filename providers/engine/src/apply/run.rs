@@ -295,7 +295,10 @@ impl<'a> Stepper<'a> {
 
     async fn drive(&mut self) {
         while !self.phase.is_final() {
-            self.run.regain().await;
+            // What has ended is recorded at once.
+            if !matches!(self.phase, Phase::EndedWell | Phase::EndedBadly) {
+                self.run.regain().await;
+            }
             let event = match self.phase {
                 Phase::Waiting => self.clear(),
                 Phase::Queued => self.queue().await,
