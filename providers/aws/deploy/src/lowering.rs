@@ -62,6 +62,11 @@ pub enum LoweringError {
         /// What it would have, in characters.
         characters: usize,
     },
+    /// A unit that is fed by a queue is to have fewer instances than Lambda takes from one with.
+    Instances {
+        /// The unit.
+        unit: String,
+    },
     /// Two units hear of the same objects of a bucket.
     Overlap {
         /// The bucket.
@@ -91,6 +96,12 @@ impl fmt::Display for LoweringError {
                 f,
                 "unit `{unit}` may do so much that its policy takes {characters} characters, and \
                  aws allows {POLICY_CHARACTERS_MAX} for a role; split the unit"
+            ),
+            LoweringError::Instances { unit } => write!(
+                f,
+                "unit `{unit}` is to have one instance, and aws takes from a queue with two at \
+                 least; ask for two or more (a fifo queue with one group is worked off one by one \
+                 all the same)"
             ),
             LoweringError::Overlap {
                 bucket,

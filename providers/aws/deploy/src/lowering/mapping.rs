@@ -8,7 +8,7 @@ use ifc_graph::Unit;
 use ifc_manifest::kind::edge::{ConsumerSpec, RetrySpec};
 
 /// Lambda takes from a queue with 2 invocations at a time at least.
-const CONCURRENCY_MIN: u32 = 2;
+pub(super) const CONCURRENCY_MIN: u32 = 2;
 
 /// Lambda takes from one shard with 10 invocations at a time at most.
 const PARALLEL_MAX: u32 = 10;

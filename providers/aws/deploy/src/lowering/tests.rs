@@ -208,6 +208,35 @@ fn a_unit_with_too_many_resources_is_refused() {
 }
 
 #[test]
+fn instances_are_bounded_where_they_come_from() {
+    let lowered = |unit: &str, instances: u32| {
+        let mut graph = everything();
+        let mut units = graph.units.iter_mut();
+        let unit = units.find(|known| known.name == unit).unwrap();
+        unit.spec.max_instances = instances;
+        lower(&graph, &archive(), &context("dev"))
+    };
+    let said = |unit: &str, part: &str, property: &str| {
+        let blueprint = lowered(unit, 7).unwrap();
+        let properties = &blueprint.parts()[&address(unit, part).unwrap()].properties;
+        properties
+            .get(property)
+            .map(|property| shown(&property.value))
+    };
+    let reserved = "ReservedConcurrentExecutions";
+    assert_eq!(said("api", "function", reserved).as_deref(), Some("7"));
+    assert_eq!(said("fulfil", "function", reserved), None);
+    let scaling = said("fulfil", "consume", "ScalingConfig");
+    assert_eq!(scaling.as_deref(), Some("{MaximumConcurrency: 7}"));
+    assert!(lowered("api", 1).is_ok());
+    for unit in ["fulfil", "notify", "nightly"] {
+        let error = lowered(unit, 1).unwrap_err();
+        let unit = unit.to_owned();
+        assert_eq!(error, LoweringError::Instances { unit });
+    }
+}
+
+#[test]
 fn what_holds_data_is_found() {
     let blueprint = blueprint();
     let holders = |kind: Kind, name: &str| -> Vec<String> {

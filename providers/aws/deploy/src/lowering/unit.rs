@@ -2,7 +2,7 @@
 //! makes it run.
 
 use super::inbox::Inbox;
-use super::mapping::{Feed, Mapping};
+use super::mapping::{CONCURRENCY_MIN, Feed, Mapping};
 use super::{About, Lowering, LoweringError, address, place, seconds, texts};
 use crate::catalog::{ALIAS, FUNCTION, LOG_GROUP, QUEUE, ROLE, ROLE_POLICY};
 use crate::package::{BOOTSTRAP, PLATFORM};
@@ -10,7 +10,7 @@ use crate::policy::{self, LAMBDA, Sender, Statement};
 use crate::wiring;
 use ifc_aws::wiring::LIVE_ALIAS;
 use ifc_engine::{Naming, PartAddress, Value};
-use ifc_graph::{ResourceId, Source, Unit};
+use ifc_graph::{ResourceId, Source, Unit, UnitSort};
 use ifc_manifest::kind::edge::{ConsumerSpec, Edge, EdgeSpec};
 use ifc_manifest::kind::unit::{Arch, MEMORY_MB_DEFAULT, TIMEOUT_DEFAULT, UnitSpec};
 
@@ -26,6 +26,11 @@ impl Lowering<'_> {
             reason: format!("{} `{name}` is a unit", unit.sort),
             unit: Some(name.to_owned()),
         };
+        if self.is_fed_by_queue(unit) && unit.spec.max_instances < CONCURRENCY_MIN {
+            return Err(LoweringError::Instances {
+                unit: unit.name.clone(),
+            });
+        }
         let feed = self.feed(unit, inbox)?;
         let dead_letters = match &feed {
             Some(feed) => Some(feed.dead_letters.clone()),
@@ -148,9 +153,13 @@ impl Lowering<'_> {
         ]);
         let memory = memory_mb.unwrap_or(MEMORY_MB_DEFAULT.aws);
         // What a function has reserved, others cannot have, and a young account has ten. So nothing is
-        // reserved unless the unit asks for another number than everybody gets.
+        // reserved unless the unit asks for another number than everybody gets; nor where a queue is
+        // all that it runs for: that takes no more than it may, and what it took in vain would count
+        // as an attempt.
         let usual = UnitSpec::new(TIMEOUT_DEFAULT).max_instances;
-        let reserved = (max_instances != usual).then(|| i64::from(max_instances).into());
+        let is_invoked = unit.sort == UnitSort::Function || !self.is_fed_by_queue(unit);
+        let reserved = (max_instances != usual && is_invoked).then(|| i64::from(max_instances));
+        let reserved = reserved.map(Value::Integer);
         let making = self
             .fixed(&unit.name, "function", FUNCTION, about)?
             .set("Architectures", texts([architecture]))
@@ -227,6 +236,18 @@ impl Lowering<'_> {
                 unreachable!("these have an inbox")
             }
         }))
+    }
+
+    /// Whether Lambda takes its events out of a queue.
+    fn is_fed_by_queue(&self, unit: &Unit) -> bool {
+        match unit.sort {
+            UnitSort::Api => false,
+            UnitSort::Events(edge) => !matches!(edge, Edge::OnChange | Edge::StreamConsumer),
+            UnitSort::Schedule => true,
+            UnitSort::Function => {
+                address(&unit.name, "inbox").is_ok_and(|inbox| self.parts.contains_key(&inbox))
+            }
+        }
     }
 
     fn is_fifo(&self, queue: &PartAddress) -> bool {
