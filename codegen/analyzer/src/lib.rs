@@ -20,8 +20,8 @@ pub use cargo::{Built, CargoError, Features, Library, Project, Selection};
 pub use grants::{Derivation, Reason};
 
 use ifc_graph::diagnostics::{
-    dropped_declaration, lent_permission, queue_cycle, table_scan, unreadable_record,
-    unused_resource,
+    dropped_declaration, lent_permission, queue_cycle, table_scan, unavailable_operation,
+    unreadable_record, unused_resource,
 };
 use ifc_graph::{Diagnostic, Graph};
 use link::Declared;
@@ -77,6 +77,7 @@ pub fn analyze(built: &Built) -> Result<Analysis, ArtifactError> {
         diagnostics.extend(unused_resource::find(&graph));
         diagnostics.extend(queue_cycle::find(&graph));
         diagnostics.extend(table_scan::find(&graph));
+        diagnostics.extend(unavailable_operation::find(&graph));
     }
     Ok(Analysis {
         graph,

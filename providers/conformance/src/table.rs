@@ -1,6 +1,7 @@
 //! Table: single items (contract, 4.7); conditions, queries, several items at once and the change
 //! stream in modules of their own.
 
+mod across;
 mod change;
 mod condition;
 mod query;
@@ -111,6 +112,7 @@ pub(crate) fn clauses() -> Vec<Clause> {
         condition::clauses(),
         query::clauses(),
         several::clauses(),
+        across::clauses(),
         change::clauses(),
     ]
     .concat()

@@ -1,5 +1,8 @@
 //! Operations under construction that are performed when they are awaited.
 
+use ifc_manifest::Verb;
+use ifc_runtime::{Error, Target};
+
 /// Implements `IntoFuture` by a method `run` that borrows nothing.
 macro_rules! awaitable {
     ([$($generics:tt)*] $ty:ty => $output:ty, $verb:expr) => {
@@ -10,10 +13,8 @@ macro_rules! awaitable {
             fn into_future(self) -> Self::IntoFuture {
                 Box::pin(async move {
                     let target = self.grant.target();
-                    self.run(target).await.map_err(|error| match error.resource() {
-                        Some(_) => error,
-                        None => error.on(target, $verb),
-                    })
+                    let result = self.run(target).await;
+                    result.map_err(|error| $crate::awaitable::named(error, target, $verb))
                 })
             }
         }
@@ -21,3 +22,11 @@ macro_rules! awaitable {
 }
 
 pub(crate) use awaitable;
+
+/// The error with the operation in it, unless it names one already.
+pub(crate) fn named(error: Error, target: Target<'_>, verb: Verb) -> Error {
+    match error.resource() {
+        Some(_) => error,
+        None => error.on(target, verb),
+    }
+}

@@ -313,6 +313,18 @@ async fn a_transaction_outside_the_contract_is_refused() {
          one partition of one container; give the items one partition key, or make it a workflow \
          whose steps can be undone"
     );
+    let meant = READINGS
+        .transact_across()
+        .with(READINGS.delete(("m", 1)))
+        .with(ACCOUNTS.delete(1));
+    let error = meant.await.unwrap_err();
+    assert!(error.is_unsupported());
+    assert!(
+        error
+            .to_string()
+            .starts_with("transact_across on `readings`: E-TBL-02 readings: "),
+        "{error}"
+    );
     let tables = READINGS.transact().with(ACCOUNTS.delete(1));
     assert!(tables.await.unwrap_err().is_unsupported());
     let twice = READINGS

@@ -208,6 +208,23 @@ impl<I: Interceptor> TableOperations for Intercepted<I> {
         self.interceptor
             .around(target, Kind::Table, table::TRANSACT, operation)
     }
+
+    fn transact_across<'a>(
+        &'a self,
+        target: Target<'a>,
+        operations: Vec<(Target<'a>, ItemOperation)>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        for (place, (table, operation)) in operations.iter().enumerate() {
+            let verb = operation.verb();
+            if let Err(error) = self.interceptor.admit(*table, Kind::Table, verb) {
+                let error = error.in_operation(place, verb);
+                return Box::pin(std::future::ready(Err(error)));
+            }
+        }
+        let operation = self.inner.transact_across(target, operations);
+        self.interceptor
+            .around(target, Kind::Table, table::TRANSACT_ACROSS, operation)
+    }
 }
 
 impl<I: Interceptor> BucketOperations for Intercepted<I> {

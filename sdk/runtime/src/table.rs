@@ -302,4 +302,17 @@ pub trait TableOperations {
         table: Target<'a>,
         operations: Vec<ItemOperation>,
     ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// As [`transact`](Self::transact), over several partitions or tables, by providers that have
+    /// [`Capability::CrossPartitionTx`](ifc_manifest::capability::Capability). `table` is the one it
+    /// is committed through; each operation comes with its own.
+    ///
+    /// # Errors
+    /// As [`transact`](Self::transact), `TooLarge` beyond the target's limit for transactions;
+    /// `Unsupported` without the capability.
+    fn transact_across<'a>(
+        &'a self,
+        table: Target<'a>,
+        operations: Vec<(Target<'a>, ItemOperation)>,
+    ) -> BoxFuture<'a, Result<(), Error>>;
 }

@@ -10,6 +10,7 @@ pub mod dropped_declaration;
 pub mod lent_permission;
 pub mod queue_cycle;
 pub mod table_scan;
+pub mod unavailable_operation;
 pub mod unlinked_crate;
 pub mod unreadable_declaration;
 pub mod unreadable_record;

@@ -3,7 +3,7 @@
 //! `ifc_manifest`; this only asks them.
 
 use super::Declarations;
-use crate::{Diagnostic, Graph};
+use crate::{Application, Diagnostic, Graph};
 use ifc_manifest::support::{Demand, Unavailable};
 use ifc_manifest::{SourceSpan, Targets};
 
@@ -12,14 +12,8 @@ pub(crate) fn find(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagno
     let mut findings = Vec::new();
     let mut look = |what: &str, span: &SourceSpan, demands: Vec<Demand>| {
         for unavailable in refused(demands, application.targets) {
-            let mut finding = finding(what, span, &unavailable);
-            // Without a list of targets there is nothing to point at.
-            if application.targets != Targets::ALL
-                && let Some(span) = &application.span
-            {
-                finding = finding.and_at(span, format!("targets are {}", application.targets));
-            }
-            findings.push(finding);
+            let finding = finding(what, &unavailable).at(span, "declared here");
+            findings.push(targets_of(application, finding));
         }
     };
     // What cannot be read has a finding of its own.
@@ -39,6 +33,17 @@ pub(crate) fn find(declarations: &Declarations<'_>, graph: &Graph) -> Vec<Diagno
     findings
 }
 
+/// The finding with the place where the application says its targets; without a list of them there
+/// is nothing to point at.
+pub(super) fn targets_of(application: &Application, finding: Diagnostic) -> Diagnostic {
+    match &application.span {
+        Some(span) if application.targets != Targets::ALL => {
+            finding.and_at(span, format!("targets are {}", application.targets))
+        }
+        _ => finding,
+    }
+}
+
 /// What the targets lack, each once.
 fn refused(demands: Vec<Demand>, targets: Targets) -> Vec<Unavailable> {
     let mut refused: Vec<Unavailable> = demands
@@ -51,9 +56,10 @@ fn refused(demands: Vec<Demand>, targets: Targets) -> Vec<Unavailable> {
     refused
 }
 
-fn finding(what: &str, span: &SourceSpan, unavailable: &Unavailable) -> Diagnostic {
+/// The finding about `what`, without a place.
+pub(super) fn finding(what: &str, unavailable: &Unavailable) -> Diagnostic {
     let message = format!("{what}: {}", unavailable.finding());
-    let mut finding = Diagnostic::error(unavailable.code, message).at(span, "declared here");
+    let mut finding = Diagnostic::error(unavailable.code, message);
     for (_, fact) in &unavailable.without {
         finding = finding.because(fact);
     }

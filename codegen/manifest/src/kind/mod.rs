@@ -21,6 +21,7 @@ pub mod unit;
 pub use crate::limit::Limit;
 pub(crate) use crate::limit::limits;
 
+use crate::capability::Capability;
 use std::fmt;
 
 /// A type of resource with one contract on every provider.
@@ -102,6 +103,23 @@ impl Kind {
             Kind::Schedule => &[],
             Kind::Secret => secret::VERBS,
             Kind::Config => config::VERBS,
+        }
+    }
+
+    /// What a provider must be able to do for a verb of this kind; `None` when every provider can.
+    pub fn needs(self, verb: Verb) -> Option<Capability> {
+        match self {
+            Kind::Table => table::needs(verb),
+            Kind::HttpApi
+            | Kind::Function
+            | Kind::Queue
+            | Kind::Topic
+            | Kind::Stream
+            | Kind::EventBus
+            | Kind::Bucket
+            | Kind::Schedule
+            | Kind::Secret
+            | Kind::Config => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Table: items by key (contract, 4.7).
 
 use super::{Retention, SpecError, Verb, limits, required};
+use crate::capability::Capability;
 use crate::format::{Encoder, Value};
 
 /// Read one item by its key.
@@ -19,6 +20,9 @@ pub const DELETE: Verb = Verb::new("delete");
 pub const CHECK: Verb = Verb::new("check");
 /// Commit a transaction. What it does with each item is a verb of its own.
 pub const TRANSACT: Verb = Verb::new("transact");
+/// Commit a transaction over several partitions or tables, as far as it is committed through this
+/// one. What it does with each item is a verb of its own, of the item's table.
+pub const TRANSACT_ACROSS: Verb = Verb::new("transact_across");
 /// Write and remove up to 25 items, each on its own.
 pub const BATCH_WRITE: Verb = Verb::new("batch_write");
 /// Read all items, whatever their keys.
@@ -35,8 +39,14 @@ pub const VERBS: &[Verb] = &[
     DELETE,
     BATCH_WRITE,
     TRANSACT,
+    TRANSACT_ACROSS,
     CHECK,
 ];
+
+/// What a provider must be able to do for a verb.
+pub(super) fn needs(verb: Verb) -> Option<Capability> {
+    (verb == TRANSACT_ACROSS).then_some(Capability::CrossPartitionTx)
+}
 
 limits! {
     /// Indexes of one table.

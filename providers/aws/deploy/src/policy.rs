@@ -53,11 +53,12 @@ pub(crate) fn actions(kind: Kind, verb: Verb, verbs: &[Verb]) -> Option<Actions>
         (Kind::Table, table::DELETE) => &[("dynamodb:DeleteItem", Thing)],
         (Kind::Table, table::BATCH_WRITE) => &[("dynamodb:BatchWriteItem", Thing)],
         // What a transaction does with each item is a verb of its own, and authorised as that. The
-        // items that it updates are read first, all at once.
+        // items that it updates are read first, all at once within one table, and each for itself
+        // across tables.
         (Kind::Table, table::TRANSACT) if verbs.contains(&table::UPDATE) => {
             &[("dynamodb:BatchGetItem", Thing)]
         }
-        (Kind::Table, table::TRANSACT) => &[],
+        (Kind::Table, table::TRANSACT | table::TRANSACT_ACROSS) => &[],
         (Kind::Table, table::CHECK) => &[("dynamodb:ConditionCheckItem", Thing)],
         // Without the right to list, S3 answers of an object that is not there that it is forbidden.
         (Kind::Bucket, bucket::GET | bucket::HEAD) => {

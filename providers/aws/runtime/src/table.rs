@@ -18,7 +18,7 @@ use cursor::Shape;
 use expression::{Asked, Placeholders, is_index_key};
 use ifc_manifest::kind::table as kind;
 use ifc_manifest::kind::table::{INTEGER_MAX, TableSpec};
-use ifc_manifest::size::{ITEM_BYTES_MAX, TRANSACTION_BYTES_MAX};
+use ifc_manifest::size::{ITEM_BYTES_MAX, TRANSACTION};
 use ifc_manifest::{Kind, Verb};
 use ifc_runtime::event::random_id;
 use ifc_runtime::table::{
@@ -343,7 +343,7 @@ fn unmet(table: &Table<'_>, item: Option<&Value>, verb: Verb) -> Error {
 }
 
 /// Which operation of a transaction could not be done, and why.
-fn cancelled(failure: Failure, table: &Table<'_>, operations: &[ItemOperation]) -> Error {
+fn cancelled(failure: Failure, operations: &[(&Table<'_>, &ItemOperation)]) -> Error {
     let reasons = failure
         .detail
         .as_ref()
@@ -352,7 +352,7 @@ fn cancelled(failure: Failure, table: &Table<'_>, operations: &[ItemOperation]) 
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    for (place, (reason, operation)) in reasons.iter().zip(operations).enumerate() {
+    for (place, (reason, (table, operation))) in reasons.iter().zip(operations).enumerate() {
         let verb = operation.verb();
         let message = reason["Message"].as_str().unwrap_or_default();
         let error = match reason["Code"].as_str().unwrap_or("None") {
@@ -574,74 +574,110 @@ impl TableOperations for Aws {
     ) -> BoxFuture<'a, Result<(), Error>> {
         named(table, kind::TRANSACT, async move {
             let table = self.table(table)?;
-            table.check(&operations).await?;
-            let input = |(place, operation): (usize, &ItemOperation)| {
-                let (word, input) = match operation {
-                    ItemOperation::Put { item, condition } => {
-                        ("Put", table.put_input(item, condition))
-                    }
-                    ItemOperation::Update {
-                        key,
-                        update,
-                        condition,
-                    } => ("Update", table.update_input(key, update, condition)),
-                    ItemOperation::Delete { key, condition } => {
-                        ("Delete", table.key_input(key, condition))
-                    }
-                    ItemOperation::Check { key, condition } => {
-                        ("ConditionCheck", table.key_input(key, condition))
-                    }
-                };
-                let input = input.map_err(|error| error.in_operation(place, operation.verb()))?;
-                Ok(json!({ word: input }))
+            let updated = updated_keys(&operations);
+            let found = match updated.is_empty() {
+                true => Vec::new(),
+                false => table.read_several(&updated, Consistency::Strong).await?,
             };
-            let items: Vec<Value> = operations
-                .iter()
-                .enumerate()
-                .map(input)
+            let operations: Vec<_> = (operations.iter())
+                .map(|operation| (&table, operation))
+                .collect();
+            commit(self, &operations, found).await
+        })
+    }
+
+    fn transact_across<'a>(
+        &'a self,
+        table: Target<'a>,
+        operations: Vec<(Target<'a>, ItemOperation)>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        named(table, kind::TRANSACT_ACROSS, async move {
+            let tables: Vec<Table<'_>> = (operations.iter())
+                .map(|(table, _)| self.table(*table))
                 .collect::<Result<_, Error>>()?;
-            // By the token DynamoDB knows a call that comes again.
-            let input = json!({ "TransactItems": items, "ClientRequestToken": random_id() });
-            let answer = table
-                .call("TransactWriteItems", &input, Repeat::Harmless)
-                .await;
-            answer
-                .map(drop)
-                .map_err(|failure| cancelled(failure, &table, &operations))
+            let operations: Vec<_> = (tables.iter())
+                .zip(operations.iter().map(|(_, operation)| operation))
+                .collect();
+            // One by one: a unit that may update an item may read it, and need not be allowed to
+            // read several.
+            let mut found = Vec::new();
+            for (table, operation) in &operations {
+                if let ItemOperation::Update { key, .. } = operation {
+                    found.push(table.read(key, Consistency::Strong).await?);
+                }
+            }
+            commit(self, &operations, found).await
         })
     }
 }
 
-impl Table<'_> {
-    /// What the conditions of a transaction cannot say.
-    async fn check(&self, operations: &[ItemOperation]) -> Result<(), Error> {
-        let updates = |operation: &ItemOperation| match operation {
-            ItemOperation::Update { key, .. } => Some(key.clone()),
-            _ => None,
+/// The keys of the items that are updated.
+fn updated_keys(operations: &[ItemOperation]) -> Vec<Key> {
+    let updated = |operation: &ItemOperation| match operation {
+        ItemOperation::Update { key, .. } => Some(key.clone()),
+        _ => None,
+    };
+    operations.iter().filter_map(updated).collect()
+}
+
+/// Performs all operations, each on its table, or none. DynamoDB does not mind how far apart their
+/// items are. `found` are the items to be updated, as they are.
+async fn commit(
+    aws: &Aws,
+    operations: &[(&Table<'_>, &ItemOperation)],
+    found: Vec<Option<Item>>,
+) -> Result<(), Error> {
+    check(aws, operations, found)?;
+    let input = |(place, (table, operation)): (usize, &(&Table<'_>, &ItemOperation))| {
+        let (word, input) = match operation {
+            ItemOperation::Put { item, condition } => ("Put", table.put_input(item, condition)),
+            ItemOperation::Update {
+                key,
+                update,
+                condition,
+            } => ("Update", table.update_input(key, update, condition)),
+            ItemOperation::Delete { key, condition } => ("Delete", table.key_input(key, condition)),
+            ItemOperation::Check { key, condition } => {
+                ("ConditionCheck", table.key_input(key, condition))
+            }
         };
-        let keys: Vec<Key> = operations.iter().filter_map(updates).collect();
-        let mut items = match keys.is_empty() {
-            true => Vec::new(),
-            false => self.read_several(&keys, Consistency::Strong).await?,
-        }
-        .into_iter();
-        let mut total = 0;
-        for (place, operation) in operations.iter().enumerate() {
-            total += match operation {
-                ItemOperation::Put { item, .. } => bytes(item),
-                ItemOperation::Update { update, .. } => {
-                    let item = updated(items.next().flatten(), update);
-                    bytes(&item.map_err(|error| error.in_operation(place, kind::UPDATE))?)
-                }
-                ItemOperation::Delete { .. } | ItemOperation::Check { .. } => 0,
-            };
-        }
-        match total > TRANSACTION_BYTES_MAX {
-            true => Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("the transaction writes more than {TRANSACTION_BYTES_MAX} bytes"),
-            )),
-            false => Ok(()),
-        }
+        let input = input.map_err(|error| error.in_operation(place, operation.verb()))?;
+        Ok(json!({ word: input }))
+    };
+    let items: Vec<Value> = operations
+        .iter()
+        .enumerate()
+        .map(input)
+        .collect::<Result<_, Error>>()?;
+    // By the token DynamoDB knows a call that comes again.
+    let input = json!({ "TransactItems": items, "ClientRequestToken": random_id() });
+    let answer = aws
+        .transport
+        .json(&DYNAMODB, "TransactWriteItems", &input, Repeat::Harmless)
+        .await;
+    answer
+        .map(drop)
+        .map_err(|failure| cancelled(failure, operations))
+}
+
+/// What the conditions of a transaction cannot say.
+fn check(
+    aws: &Aws,
+    operations: &[(&Table<'_>, &ItemOperation)],
+    found: Vec<Option<Item>>,
+) -> Result<(), Error> {
+    let mut found = found.into_iter();
+    let mut total = 0;
+    for (place, (_, operation)) in operations.iter().enumerate() {
+        total += match operation {
+            ItemOperation::Put { item, .. } => bytes(item),
+            ItemOperation::Update { update, .. } => {
+                let item = updated(found.next().flatten(), update);
+                bytes(&item.map_err(|error| error.in_operation(place, kind::UPDATE))?)
+            }
+            ItemOperation::Delete { .. } | ItemOperation::Check { .. } => 0,
+        };
     }
+    let checked = TRANSACTION.check(total as u64, aws.application.targets);
+    checked.map_err(|refused| Error::new(ErrorKind::TooLarge, refused.to_string()))
 }

@@ -231,7 +231,28 @@ impl TableOperations for Local {
                 .collect::<Result<_, _>>()
                 .map_err(refusal)?;
             let command = move |transaction: &mut Transaction<'_, '_>| {
-                table::transact(transaction, &writing, &steps)
+                table::transact(transaction, steps.iter().map(|step| (&writing, step)))
+            };
+            self.store.write(command).await
+        })
+    }
+
+    fn transact_across<'a>(
+        &'a self,
+        table: Target<'a>,
+        operations: Vec<(Target<'a>, ItemOperation)>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        named(table, kind::table::TRANSACT_ACROSS, async move {
+            let step = |(place, (table, operation))| {
+                let writing = self.writing(table)?;
+                let step = Step::of_transaction(&writing.table, place, operation);
+                Ok((writing, step.map_err(refusal)?))
+            };
+            let steps = operations.into_iter().enumerate().map(step);
+            let steps: Vec<(Writing, Step)> = steps.collect::<Result<_, Error>>()?;
+            let command = move |transaction: &mut Transaction<'_, '_>| {
+                let steps = steps.iter().map(|(writing, step)| (writing, step));
+                table::transact(transaction, steps)
             };
             self.store.write(command).await
         })

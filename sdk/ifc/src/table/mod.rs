@@ -27,11 +27,12 @@ use ifc_manifest::format::Encoder;
 use ifc_manifest::kind::Retention;
 use ifc_manifest::kind::table::{
     self as kind, BATCH_GET, BATCH_WRITE, CHECK, ChangeStream, DELETE, GET, PUT, QUERY, SCAN,
-    TRANSACT, TableKnobs, UPDATE,
+    TRANSACT, TRANSACT_ACROSS, TableKnobs, UPDATE,
 };
 use ifc_manifest::name;
 use ifc_runtime::{Operation, Resource, grant};
 use std::marker::PhantomData;
+use transaction::Reach;
 
 /// Items of type `T`, found by their key.
 ///
@@ -155,6 +156,7 @@ operations! {
     ScanOperation = SCAN;
     BatchWriteOperation = BATCH_WRITE;
     TransactOperation = TRANSACT;
+    TransactAcrossOperation = TRANSACT_ACROSS;
     CheckOperation = CHECK;
 }
 
@@ -353,13 +355,70 @@ impl<T: Item, R> Table<T, R> {
     /// `is_conflict` when a condition does not hold, `is_not_found` when an updated item is not
     /// there, with [`failed_operation`](crate::Error::failed_operation) saying which operation it
     /// was; `is_conflict` without it when another transaction was faster. `is_too_large` for more
-    /// than 100 operations or 1.9 MB; `is_unsupported` for items of different partitions or tables;
+    /// than 100 operations or 1.9 MB; `is_unsupported` for items of different partitions or tables,
+    /// which [`transact_across`](Table::transact_across) takes;
     /// of kind `Invalid` when two operations are about the same item.
     pub fn transact(&self) -> Transaction
     where
         R: Resource,
     {
-        Transaction::new(grant::<R, TransactOperation>())
+        Transaction::new(grant::<R, TransactOperation>(), Reach::Partition)
+    }
+
+    /// As [`transact`](Table::transact), over items of several partitions, and of several tables of
+    /// the application: put them in with [`with`](Transaction::with). This table is the one that the
+    /// permission to commit is about; what happens to each item is a permission of its own.
+    ///
+    /// Not every provider has it, so the application must say that it is meant for those that do:
+    ///
+    /// ```
+    /// # use ifc::prelude::*;
+    /// #[derive(Serialize, Deserialize, Item)]
+    /// struct Order {
+    ///     #[item(key)]
+    ///     id: String,
+    ///     article: String,
+    /// }
+    ///
+    /// #[derive(Serialize, Deserialize, Item)]
+    /// struct Stock {
+    ///     #[item(key)]
+    ///     article: String,
+    ///     pieces: i64,
+    /// }
+    ///
+    /// #[resource]
+    /// static ORDERS: Table<Order> = Table::new("orders");
+    ///
+    /// #[resource]
+    /// static STOCK: Table<Stock> = Table::new("stock");
+    ///
+    /// #[post("/orders")]
+    /// async fn submit(Json(order): Json<Order>) -> Result<()> {
+    ///     ORDERS
+    ///         .transact_across()
+    ///         .with(ORDERS.put(&order).if_not_exists())
+    ///         .with(
+    ///             STOCK
+    ///                 .update(&order.article)
+    ///                 .increment(Stock::PIECES, -1)
+    ///                 .when(Stock::PIECES.gt(0)),
+    ///         )
+    ///         .await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// ifc::main!(targets = ["aws", "gcp"]);
+    /// ```
+    ///
+    /// # Errors
+    /// As [`transact`](Table::transact); `is_unsupported` where a target of the application lacks
+    /// it, which `ifc check` finds as well.
+    pub fn transact_across(&self) -> Transaction
+    where
+        R: Resource,
+    {
+        Transaction::new(grant::<R, TransactAcrossOperation>(), Reach::Tables)
     }
 
     /// A condition of a [transaction](Table::transact) on an item that it does not change.

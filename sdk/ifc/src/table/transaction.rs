@@ -4,15 +4,14 @@ use super::check;
 use super::expression::Condition;
 use super::item::{Item, KeyOf, SortAttribute};
 use super::operation::{Clauses, Delete, Put, Update, environment, version_is, within};
-use crate::awaitable::awaitable;
+use crate::awaitable::{awaitable, named};
 use crate::message::check_size;
-use ifc_manifest::capability::Capability;
 use ifc_manifest::kind::table as kind;
 use ifc_manifest::size::TRANSACTION;
 use ifc_manifest::support::Demand;
-use ifc_manifest::{Targets, Verb};
+use ifc_manifest::{Kind, Verb};
 use ifc_runtime::table::{self as runtime, Clause, Key};
-use ifc_runtime::{Error, ErrorKind, Grant, Target};
+use ifc_runtime::{Environment, Error, ErrorKind, Grant, Target};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
@@ -72,6 +71,9 @@ impl<T: Item> Check<T> {
         Ok((self.key?, clauses))
     }
 }
+
+/// An operation with its table.
+type Targeted = (Target<'static>, runtime::ItemOperation);
 
 /// What a transaction does with one item: made from a [`Put`], an [`Update`], a [`Delete`] or a
 /// [`Check`] of a table.
@@ -142,22 +144,56 @@ impl<T: Item> From<Check<T>> for ItemOperation {
     }
 }
 
-/// Operations that all happen, or none. See [`Table::transact`](super::Table::transact).
+/// How far a transaction reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Over one partition of one table, as every provider can.
+    Partition,
+    /// Over all tables of the application.
+    Tables,
+}
+
+impl Reach {
+    fn verb(self) -> Verb {
+        match self {
+            Reach::Partition => kind::TRANSACT,
+            Reach::Tables => kind::TRANSACT_ACROSS,
+        }
+    }
+
+    /// Refuses what a target lacks.
+    fn check(self, target: Target<'_>) -> Result<(), Error> {
+        let Some(capability) = Kind::Table.needs(self.verb()) else {
+            return Ok(());
+        };
+        let demand = Demand::Capability(capability);
+        demand.check(Environment::targets()).map_err(|unavailable| {
+            let message = format!("{} {}: {unavailable}", unavailable.code, target.name);
+            Error::new(ErrorKind::Unsupported, message)
+        })
+    }
+}
+
+/// Operations that all happen, or none. See [`Table::transact`](super::Table::transact) and
+/// [`Table::transact_across`](super::Table::transact_across).
 #[must_use = "the operations happen when this is awaited"]
 pub struct Transaction {
     grant: &'static Grant,
+    reach: Reach,
     operations: Vec<ItemOperation>,
 }
 
 impl Transaction {
-    pub(super) fn new(grant: &'static Grant) -> Self {
+    pub(super) fn new(grant: &'static Grant, reach: Reach) -> Self {
         Transaction {
             grant,
+            reach,
             operations: Vec::new(),
         }
     }
 
-    /// Adds an operation: a `put`, `update`, `delete` or `check` of the table, not awaited.
+    /// Adds an operation: a `put`, `update`, `delete` or `check` of the table, not awaited. When the
+    /// transaction reaches across, of any table.
     pub fn with(mut self, operation: impl Into<ItemOperation>) -> Self {
         self.operations.push(operation.into());
         self
@@ -218,7 +254,8 @@ impl Transaction {
     /// }
     /// ```
     ///
-    /// The mark is one of the transaction's 100 operations, and of the same partition as the others.
+    /// The mark is one of the transaction's 100 operations, and of the same partition as the others
+    /// unless it reaches [across](super::Table::transact_across).
     ///
     /// # Errors
     /// As [`Table::transact`](super::Table::transact). Nothing has happened then, unless the reply
@@ -227,14 +264,15 @@ impl Transaction {
         Once {
             grant: self.grant,
             // First, so that its conflict is the one that is told.
-            transaction: Transaction::new(self.grant)
+            transaction: Transaction::new(self.grant, self.reach)
                 .with(mark.if_not_exists())
                 .with_all(self.operations),
         }
     }
 
     /// The operations, or why the contract does not allow them.
-    fn checked(self, target: Target<'static>) -> Result<Vec<runtime::ItemOperation>, Error> {
+    fn checked(self, target: Target<'static>) -> Result<Vec<Targeted>, Error> {
+        self.reach.check(target)?;
         let count = self.operations.len();
         if count > 0 {
             within(
@@ -244,35 +282,49 @@ impl Transaction {
             )?;
         }
         let mut operations = Vec::with_capacity(count);
-        let mut keys: BTreeSet<Key> = BTreeSet::new();
+        let mut items: BTreeSet<(&str, &str, Key)> = BTreeSet::new();
         let mut bytes = 0;
         for (place, added) in self.operations.into_iter().enumerate() {
             let failed = |error: Error| error.in_operation(place, added.verb);
             let (key, operation) = added.operation.map_err(failed)?;
-            let same_partition = keys.first().is_none_or(|k| k.partition == key.partition);
-            if added.grant.target() != target || !same_partition {
+            let table = added.grant.target();
+            let same_partition = items
+                .first()
+                .is_none_or(|(_, _, first)| first.partition == key.partition);
+            if self.reach == Reach::Partition && (table != target || !same_partition) {
                 return Err(failed(across_partitions(target)));
             }
             bytes += size(&operation);
-            if !keys.insert(key) {
+            if !items.insert((table.package, table.name, key)) {
                 let message = "an earlier operation of the transaction is about the same item";
                 return Err(failed(Error::new(ErrorKind::Invalid, message)));
             }
-            operations.push(operation);
+            operations.push((table, operation));
         }
         check_size(&TRANSACTION, bytes)?;
         Ok(operations)
     }
 
     async fn run(self, target: Target<'static>) -> Result<(), Error> {
+        let reach = self.reach;
+        let result = self.perform(target).await;
+        result.map_err(|error| named(error, target, reach.verb()))
+    }
+
+    async fn perform(self, target: Target<'static>) -> Result<(), Error> {
+        let reach = self.reach;
         let operations = self.checked(target)?;
         if operations.is_empty() {
             return Ok(());
         }
-        environment(target, kind::TRANSACT)?
-            .provider
-            .transact(target, operations)
-            .await
+        let provider = &environment(target, reach.verb())?.provider;
+        match reach {
+            Reach::Partition => {
+                let operations = operations.into_iter().map(|(_, operation)| operation);
+                provider.transact(target, operations.collect()).await
+            }
+            Reach::Tables => provider.transact_across(target, operations).await,
+        }
     }
 }
 
@@ -297,15 +349,13 @@ impl Once {
 
 awaitable!([] Once => bool, kind::TRANSACT);
 
-/// The refusal of what only some providers have. A transaction of one table is portable, so it is
-/// refused whatever the targets are.
+/// The refusal of items that lie apart: why they must not, or how they may.
 fn across_partitions(target: Target<'_>) -> Error {
-    let demand = Demand::Capability(Capability::CrossPartitionTx);
-    let finding = match demand.check(Targets::ALL) {
-        Err(unavailable) => format!("{} {}: {unavailable}", unavailable.code, target.name),
-        Ok(()) => "its items are of several partitions or tables".to_owned(),
-    };
-    Error::new(ErrorKind::Unsupported, finding)
+    Reach::Tables.check(target).err().unwrap_or_else(|| {
+        let message = "the items are of several partitions or tables: `transact_across` may do \
+                       that on every target of the application";
+        Error::new(ErrorKind::Unsupported, message)
+    })
 }
 
 /// What an operation writes, in bytes of JSON.

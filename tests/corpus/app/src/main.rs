@@ -10,4 +10,5 @@ mod shapes;
 #[cfg(test)]
 mod trace;
 
-ifc::main!();
+// A shape does what Azure lacks.
+ifc::main!(targets = ["aws", "gcp"]);

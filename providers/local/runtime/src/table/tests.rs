@@ -140,7 +140,7 @@ impl Stored {
             let steps: Vec<Step> = steps
                 .map(|(place, operation)| Step::of_transaction(&writing.table, place, operation))
                 .collect::<Result<_, _>>()?;
-            transact(transaction, writing, &steps)
+            transact(transaction, steps.iter().map(|step| (writing, step)))
         })
     }
 

@@ -299,18 +299,18 @@ pub(crate) fn batch_write(
     Ok(results)
 }
 
-/// Performs all steps, which are about different items, or none.
-pub(crate) fn transact(
+/// Performs all steps, which are about different items of any tables, or none.
+pub(crate) fn transact<'a>(
     transaction: &mut Transaction<'_, '_>,
-    writing: &Writing,
-    steps: &[Step],
+    steps: impl IntoIterator<Item = (&'a Writing, &'a Step)>,
 ) -> Result<(), Fault> {
-    let mut changes = Vec::with_capacity(steps.len());
-    for (place, step) in steps.iter().enumerate() {
+    let mut changes = Vec::new();
+    for (place, (writing, step)) in steps.into_iter().enumerate() {
         let change = step.decide(transaction, writing);
-        changes.push(change.map_err(|fault| in_operation(fault, place, step.verb()))?);
+        let change = change.map_err(|fault| in_operation(fault, place, step.verb()))?;
+        changes.push((writing, change));
     }
-    for change in changes {
+    for (writing, change) in changes {
         change.apply(transaction, writing)?;
     }
     Ok(())

@@ -41,6 +41,8 @@ enum Defect {
     TransactsOneByOne,
     ForgetsWhichOperation,
     IgnoresChecks,
+    TransactsTableByTable,
+    TransactsInOneTable,
     BatchesAsOne,
     LosesLastOfBatchWrite,
     EndsScanAfterFirstPage,
@@ -116,6 +118,9 @@ const BROKEN: &[(Defect, &str)] = &[
     (Defect::TransactsOneByOne, "table-transact-none"),
     (Defect::ForgetsWhichOperation, "table-transact-none"),
     (Defect::IgnoresChecks, "table-transact-none"),
+    (Defect::TransactsTableByTable, "table-across-none"),
+    (Defect::TransactsInOneTable, "table-across"),
+    (Defect::KeepsNothingOverAnOutage, "table-across-durable"),
     (Defect::BatchesAsOne, "table-batch-write-each"),
     (Defect::LosesLastOfBatchWrite, "table-batch-write"),
     (Defect::EndsScanAfterFirstPage, "table-scan"),
@@ -568,6 +573,33 @@ impl TableOperations for Defective {
                     self.inner.transact(table, operations).await
                 }
                 _ => self.inner.transact(table, operations).await,
+            }
+        })
+    }
+
+    fn transact_across<'a>(
+        &'a self,
+        table: Target<'a>,
+        operations: Vec<(Target<'a>, ItemOperation)>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            match self.defect {
+                Defect::TransactsTableByTable => {
+                    for (place, (table, operation)) in operations.into_iter().enumerate() {
+                        let verb = operation.verb();
+                        let result = self.inner.transact(table, vec![operation]).await;
+                        result.map_err(|error| error.in_operation(place, verb))?;
+                    }
+                    Ok(())
+                }
+                Defect::TransactsInOneTable => {
+                    let operations = operations.into_iter();
+                    let here = operations
+                        .map(|(_, operation)| (table, operation))
+                        .collect();
+                    self.inner.transact_across(table, here).await
+                }
+                _ => self.inner.transact_across(table, operations).await,
             }
         })
     }

@@ -192,6 +192,17 @@ async fn transacts_everything(draw: Draw) -> Result<()> {
     }
 }
 
+//= orders.transact_across, orders.put, visits.delete, visits.check
+#[function]
+async fn transacts_across(draw: Draw) -> Result<()> {
+    let transaction = ORDERS
+        .transact_across()
+        .with(ORDERS.put(&order(draw.number)))
+        .with(VISITS.delete(("home", draw.number)))
+        .with(VISITS.check(("away", draw.number)).if_not_exists());
+    Ok(transaction.await?)
+}
+
 //= visits.query
 #[function]
 async fn queries(_: Draw) -> Result<u64> {
