@@ -372,12 +372,7 @@ pub static CATALOG: &[Entry] = &[
         actions: Actions {
             read: &["iam:GetRole", "iam:ListRoleTags"],
             create: &["iam:CreateRole", "iam:TagRole"],
-            update: &[
-                "iam:TagRole",
-                "iam:UntagRole",
-                "iam:UpdateAssumeRolePolicy",
-                "iam:UpdateRole",
-            ],
+            update: &["iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy"],
             // One that people attached something to is not deleted without it.
             delete: &[
                 "iam:DeleteRole",
@@ -454,7 +449,6 @@ pub static CATALOG: &[Entry] = &[
         actions: Actions {
             read: &[
                 "lambda:GetFunction",
-                "lambda:GetFunctionConcurrency",
                 "lambda:ListTags",
                 "lambda:ListVersionsByFunction",
             ],
@@ -777,11 +771,7 @@ pub static CATALOG: &[Entry] = &[
         actions: Actions {
             read: &["events:DescribeEventBus", "events:ListTagsForResource"],
             create: &["events:CreateEventBus", "events:TagResource"],
-            update: &[
-                "events:TagResource",
-                "events:UntagResource",
-                "events:UpdateEventBus",
-            ],
+            update: &["events:TagResource", "events:UntagResource"],
             delete: &["events:DeleteEventBus"],
         },
         arns: &["arn:{partition}:events:{region}:{account}:event-bus/{name}"],
@@ -853,7 +843,7 @@ pub static CATALOG: &[Entry] = &[
                 "dynamodb:UpdateTable",
                 "dynamodb:UpdateTimeToLive",
             ],
-            delete: &["dynamodb:DeleteTable", "dynamodb:UpdateTable"],
+            delete: &["dynamodb:DeleteTable", "dynamodb:DescribeTable"],
         },
         arns: &["arn:{partition}:dynamodb:{region}:{account}:table/{name}"],
     },
@@ -943,11 +933,7 @@ pub static CATALOG: &[Entry] = &[
         api: "ssm",
         read_lag: seconds(5),
         actions: Actions {
-            read: &[
-                "ssm:DescribeParameters",
-                "ssm:GetParameters",
-                "ssm:ListTagsForResource",
-            ],
+            read: &["ssm:GetParameters", "ssm:ListTagsForResource"],
             create: &["ssm:AddTagsToResource", "ssm:PutParameter"],
             update: &[
                 "ssm:AddTagsToResource",

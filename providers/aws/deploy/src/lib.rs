@@ -4,6 +4,8 @@
 //! A part is a CloudFormation resource: its type, its properties and its outputs have the names and
 //! shapes that AWS documents for CloudFormation, so that lowering, emitters and the calls of the SDK
 //! share one public vocabulary. Nothing here runs in an application.
+//!
+//! The command line asks for an [`Account`] and hands it to [`Aws`], the engine's provider.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -21,5 +23,14 @@ pub mod wiring;
 pub use lowering::{LoweringError, PROVIDER, lower};
 pub use naming::Context;
 
+mod account;
+mod parts;
+mod provider;
+
+#[cfg(test)]
+mod emulated;
 #[cfg(test)]
 mod published;
+
+pub use account::{Account, AccountError, AccountSettings};
+pub use provider::Aws;

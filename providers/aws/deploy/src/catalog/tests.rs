@@ -16,7 +16,6 @@ const BEYOND_CLOUDFORMATION: &[(&str, &str)] = &[
     ("sns:ListSubscriptionsByTopic", "AWS::SNS::Subscription"),
     ("sqs:GetQueueAttributes", "AWS::SQS::QueuePolicy"),
     ("sqs:GetQueueUrl", "AWS::SQS::QueuePolicy"),
-    ("lambda:GetFunctionConcurrency", "AWS::Lambda::Function"),
     // It has versions as a type of their own.
     ("lambda:ListVersionsByFunction", "AWS::Lambda::Function"),
     // It does not take back what is scheduled for deletion.

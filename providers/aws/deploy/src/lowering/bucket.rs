@@ -77,6 +77,8 @@ impl Lowering<'_> {
                 making = making.after(&address(listener.unit, "inbox-policy")?);
                 configurations.push(listener.configuration(&address(listener.unit, "inbox")?));
             }
+            // By event and keys, which no two have in common: the order in which they are read back.
+            configurations.sort();
             let configuration = Value::map([("QueueConfigurations", Value::List(configurations))]);
             self.add(making.set("NotificationConfiguration", configuration));
         }
