@@ -108,3 +108,53 @@ pub(crate) fn named<'a, T>(
         result.map_err(|error| error.on(target, verb).from_provider(PROVIDER))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let wiring = Wiring::<String>::new("eu-west-1", "123456789012", "shop-dev-").to_json();
+        let whole = [
+            (WIRING_VARIABLE, wiring.as_str()),
+            ("AWS_ACCESS_KEY_ID", "a"),
+            ("AWS_SECRET_ACCESS_KEY", "b"),
+        ];
+        let application = || Arc::new(Application::new("shop", Vec::new(), Vec::new()).unwrap());
+        let made = |change: (&str, &str)| {
+            let variable = |name: &str| {
+                let found = whole
+                    .iter()
+                    .chain([&change])
+                    .rev()
+                    .find(|(key, _)| *key == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            Aws::from_environment(application(), Arc::new(SystemClock), variable)
+        };
+        assert!(made(("", "")).is_ok());
+        for (change, expected) in [
+            (
+                (WIRING_VARIABLE, "{}"),
+                "the wiring in IFC_WIRING cannot be used",
+            ),
+            (
+                ("AWS_SECRET_ACCESS_KEY", ""),
+                "AWS_SECRET_ACCESS_KEY is not",
+            ),
+            (
+                ("AWS_ENDPOINT_URL", "http://a.example"),
+                "`http://a.example`",
+            ),
+            (
+                ("AWS_CA_BUNDLE", "/no/such.pem"),
+                "AWS_CA_BUNDLE: the root certificates in `/no/such.pem`",
+            ),
+        ] {
+            let error = made(change).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::NotReady);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+}

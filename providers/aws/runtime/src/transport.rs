@@ -130,7 +130,7 @@ impl Transport {
     /// The whole answer to a call, when it is a success.
     pub(crate) async fn call(&self, call: &Call) -> Result<Response<Bytes>, Failure> {
         self.repeated(call, || async {
-            let answer = collect(self.attempt(call).await?, ANSWER_BYTES_MAX).await?;
+            let answer = self.whole(call, self.attempt(call).await?).await?;
             let text = String::from_utf8_lossy(answer.body());
             match call.late_errors && section(&text, "Error").is_some() {
                 true => Err(Failure::answer(500, answer.headers(), answer.body())),
@@ -205,8 +205,22 @@ impl Transport {
             return Ok(response);
         }
         let status = response.status().as_u16();
-        let answer = collect(response, ANSWER_BYTES_MAX).await?;
+        let answer = self.whole(call, response).await?;
         Err(Failure::answer(status, answer.headers(), answer.body()))
+    }
+
+    /// An answer with all of its body, which may take as long as its beginning.
+    async fn whole(
+        &self,
+        call: &Call,
+        response: Response<Body>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let whole = tokio::time::timeout(call.patience, collect(response, ANSWER_BYTES_MAX));
+        whole.await.unwrap_or_else(|_| {
+            let (service, waited) = (call.service, call.patience.as_secs());
+            let message = format!("the answer of {service} did not end within {waited} s");
+            Err(Failure::lost(message, true, None))
+        })
     }
 
     /// The request, signed in its headers, or in its URI when that is to work by itself for a while.
@@ -309,8 +323,11 @@ pub(crate) async fn pause_before_rest(round: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Network;
     use crate::connection::scripted::{Scripted, answer};
     use crate::date;
+    use ifc_runtime::BoxFuture;
+    use std::io::{Read as _, Write as _};
     use std::time::SystemTime;
 
     const SERVICE: Service = Service {
@@ -379,6 +396,55 @@ mod tests {
                 (Ok(Value::from(1)), 2)
             );
         }
+    }
+
+    /// Never answers.
+    struct Silent;
+
+    impl Exchange for Silent {
+        fn exchange(&self, _: Request<Body>) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    async fn lost_call(exchange: Box<dyn Exchange>, base: Option<String>, patience: Duration) {
+        let mut transport = transport(&Arc::new(Scripted::new([])));
+        transport.exchange = exchange;
+        let mut call = Call::new("sqs", Method::POST, "/".to_owned());
+        call.base = base;
+        call.repeat = Repeat::OnlyIfNotDone;
+        call.patience = patience;
+        let failure = transport.call(&call).await.unwrap_err();
+        assert_eq!(
+            (failure.code.as_str(), failure.perhaps_done),
+            ("NoAnswer", true)
+        );
+        assert!(failure.message.contains(" within "), "{failure:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_begin_is_lost() {
+        lost_call(Box::new(Silent), None, ANSWER_WITHIN).await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_end_is_lost() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 1_024]).unwrap() > 0);
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhal")
+                .unwrap();
+            // Until the other side has gone.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let network = Network::new(None).unwrap();
+        lost_call(Box::new(network), Some(base), Duration::from_millis(300)).await;
+        // The connection closes when its task gets to it, which a thread must not wait for here.
+        let ended = tokio::task::spawn_blocking(move || server.join());
+        assert!(ended.await.unwrap().is_ok());
     }
 
     #[tokio::test(start_paused = true)]

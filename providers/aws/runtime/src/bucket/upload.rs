@@ -30,6 +30,8 @@ const PACE_MIN: u64 = 256 * 1024;
 /// How long completing an upload may take: S3 answers when the object is whole.
 const COMPLETE_WITHIN: Duration = Duration::from_secs(120);
 
+const NO_SUCH_VERSION: &str = "there is no object of that version";
+
 /// An object on its way, without its body.
 struct Written {
     key: String,
@@ -65,7 +67,7 @@ impl Written {
             true => Error::new(
                 ErrorKind::Conflict,
                 match self.condition {
-                    PutCondition::IfVersion(_) => "there is no object of that version",
+                    PutCondition::IfVersion(_) => NO_SUCH_VERSION,
                     _ => "there is an object, or another writer was faster",
                 },
             )
@@ -77,6 +79,13 @@ impl Written {
 
 impl Bucket<'_> {
     pub(super) async fn put(&self, put: PutObject) -> Result<String, Error> {
+        if let PutCondition::IfVersion(version) = &put.condition
+            && !version
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'"')
+        {
+            return Err(Error::new(ErrorKind::Conflict, NO_SUCH_VERSION));
+        }
         let mut headers = metadata_headers(&put.metadata)?;
         headers.push((CONTENT_TYPE, put.content_type));
         let written = Written {
@@ -408,6 +417,17 @@ mod tests {
             let (result, lines, _) = sent(put(content, condition), answers).await;
             assert_eq!(result.unwrap_err().kind(), kind);
             assert_eq!(lines.last().unwrap(), "DELETE /f/a%20b?uploadId=u 0");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_a_version_is_none() {
+        for version in ["a\"b", "a\nb", "é", "a b"] {
+            let condition = PutCondition::IfVersion(version.to_owned());
+            let content = Content::Bytes(Bytes::from_static(b"x"));
+            let (result, lines, _) = sent(put(content, condition), Vec::new()).await;
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::Conflict, "{version}");
+            assert!(lines.is_empty());
         }
     }
 
