@@ -110,6 +110,10 @@ pub(crate) enum Command {
     Test(Test),
     /// Build the application for a cloud and pack it, without deploying it
     Build(Build),
+    /// Write what a stage is to be in the form of another tool, to go on with that
+    Emit(Emit),
+    /// Print the least policy that whoever deploys a stage needs
+    Policy(Policy),
     /// Show what would have to be done so that a stage is as the application says
     Plan(Plan),
     /// Make a stage what the application says, or carry out a saved plan
@@ -129,6 +133,8 @@ pub(crate) enum Command {
     Unlock(Unlock),
     /// Run a unit once with an event of your own
     Invoke(Invoke),
+    /// Show what the units of a deployed stage logged
+    Logs(Logs),
     /// Look into queues and put dead letters back
     #[command(subcommand)]
     Queue(Queue),
@@ -184,11 +190,21 @@ pub(crate) struct Dev {
 /// Check this machine.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
+    /// Tell how to try a cloud on this machine, and whether that works
+    #[arg(long, value_name = "PROVIDER", value_enum)]
+    pub(crate) emulator: Option<Emulated>,
     /// Port to look at
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// A cloud that can be tried on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Emulated {
+    /// By MiniStack
+    Aws,
 }
 
 /// Show the graph.
@@ -290,6 +306,47 @@ pub(crate) struct Build {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Write another tool's form.
+#[derive(Debug, Args)]
+pub(crate) struct Emit {
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    /// Whose form
+    #[arg(short, long, value_enum)]
+    pub(crate) format: EmitFormat,
+    /// With what takes over the parts that are deployed, so that they stay; for Terraform
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) import: bool,
+    /// Without credentials, for the account and region that `ifc.toml` names
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// File to write to [default: standard output]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Another tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EmitFormat {
+    /// A template in JSON
+    Cloudformation,
+    /// A configuration in JSON, for a file whose name ends in `.tf.json`
+    Terraform,
+}
+
+/// Print the deployer's policy.
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    #[command(flatten)]
+    pub(crate) choice: StageChoice,
+    /// For whatever the stage may come to have of the same sorts, rather than for what it has now
+    #[arg(long)]
+    pub(crate) wide: bool,
+    /// Without credentials, for the account and region that `ifc.toml` names
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 /// Show what would be done.
@@ -445,6 +502,27 @@ pub(crate) struct Invoke {
     pub(crate) event: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) choice: DataChoice,
+}
+
+/// Show logs.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Only what this unit logged
+    pub(crate) unit: Option<String>,
+    /// Go on with what is logged from now on, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// From when on: `2026-01-31T08:00:00Z`, or how long ago, such as `90s`, `15m`, `6h` or `2d`
+    #[arg(long, value_name = "WHEN", default_value = "15m")]
+    pub(crate) since: String,
+    /// Stage
+    #[arg(long, value_name = "NAME", help_heading = "Stage")]
+    pub(crate) stage: String,
+    /// Provider of the stage [default: that of `ifc.toml`, else `local`]
+    #[arg(long, value_name = "NAME", help_heading = "Stage")]
+    pub(crate) provider: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Work on queues.

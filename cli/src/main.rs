@@ -12,6 +12,7 @@ mod application;
 mod build;
 mod exit;
 mod failure;
+mod moment;
 mod progress;
 mod render;
 mod settings;

@@ -13,13 +13,15 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_everything() {
-    let commands: [&[&str]; 27] = [
+    let commands: [&[&str]; 30] = [
         &[],
         &["new"],
         &["dev"],
         &["check"],
         &["graph"],
         &["build"],
+        &["emit"],
+        &["policy"],
         &["plan"],
         &["apply"],
         &["destroy"],
@@ -31,6 +33,7 @@ fn help_of_everything() {
         &["state", "rm"],
         &["unlock"],
         &["invoke"],
+        &["logs"],
         &["queue"],
         &["queue", "peek"],
         &["queue", "redrive"],

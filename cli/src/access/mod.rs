@@ -1,9 +1,16 @@
-//! Operating an application's local data: through the application while it runs, because only one
-//! process holds the data directory, and directly otherwise. Both answer with the same JSON.
+//! Operating an application's data. Local data: through the application while it runs, because only one
+//! process holds the data directory, and directly otherwise. What is deployed to a cloud: through its
+//! provider. All answer with the same JSON.
 
+#[cfg(feature = "aws")]
+mod aws;
+mod cloud;
 mod offline;
 mod running;
 
+#[cfg(feature = "aws")]
+pub(crate) use aws::AwsCloud;
+pub(crate) use cloud::{Cloud, LogLine};
 pub(crate) use running::Running;
 
 use crate::application::{self, DATA_DIRECTORY_VARIABLE};
@@ -16,7 +23,7 @@ use ifc_manifest::Kind;
 use offline::Offline;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
@@ -27,8 +34,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) struct Access {
     project: Rc<Project>,
     directory: PathBuf,
-    /// What is deployed, when the data is that of a stage.
+    /// What is deployed, when the data is that of a stage of the local provider.
     program: Option<PathBuf>,
+    /// The stage, when it is in a cloud: then there is no data directory.
+    cloud: Option<Box<dyn Cloud>>,
 }
 
 enum Way {
@@ -56,6 +65,7 @@ pub(crate) struct Secrets {
 #[derive(Debug, Deserialize)]
 pub(crate) struct SecretStatus {
     pub(crate) name: String,
+    pub(crate) set: bool,
     pub(crate) version: Option<u64>,
 }
 
@@ -100,15 +110,19 @@ pub(crate) fn read<T: for<'a> Deserialize<'a>>(answer: &Value) -> Result<T, Fail
 impl Access {
     /// The way to the data that the flags choose: that of a stage, or what the application works on
     /// that is being developed.
-    pub(crate) fn of(global: &Global, choice: &DataChoice) -> Result<Access, Failure> {
+    pub(crate) fn of(
+        global: &Global,
+        choice: &DataChoice,
+        command: &str,
+    ) -> Result<Access, Failure> {
         match &choice.stage {
-            Some(_) => Access::of_stage(&Stage::find(
-                global,
-                &StageChoice {
+            Some(_) => {
+                let choice = StageChoice {
                     stage: choice.stage.clone(),
                     provider: choice.provider.clone(),
-                },
-            )?),
+                };
+                Access::of_stage(&Stage::find(global, &choice)?, command)
+            }
             None => Access::of_development(global),
         }
     }
@@ -120,15 +134,31 @@ impl Access {
             directory: application::data_directory(&project),
             project: Rc::new(project),
             program: None,
+            cloud: None,
         })
     }
 
-    fn of_stage(stage: &Stage) -> Result<Access, Failure> {
+    fn of_stage(stage: &Stage, command: &str) -> Result<Access, Failure> {
+        let project = Rc::clone(&stage.project);
+        if let Some(cloud) = stage.operate(command)? {
+            return Ok(Access {
+                project,
+                directory: PathBuf::new(),
+                program: None,
+                cloud: Some(cloud),
+            });
+        }
         Ok(Access {
-            project: Rc::clone(&stage.project),
+            project,
             directory: stage.directory()?.data_directory(),
             program: Some(stage.program()?),
+            cloud: None,
         })
+    }
+
+    /// The stage, when it is in a cloud.
+    pub(crate) fn cloud(&self) -> Option<&dyn Cloud> {
+        self.cloud.as_deref()
     }
 
     /// The application that runs on the data, if one does.
@@ -188,6 +218,9 @@ impl Access {
 
     /// The first messages of a queue.
     pub(crate) fn messages(&self, queue: &str, limit: usize) -> Result<Value, Failure> {
+        if let Some(cloud) = self.cloud() {
+            return cloud.messages(queue, limit);
+        }
         let found = match self.way()? {
             Way::Running(running) => {
                 return running.get(&format!("queues/{}?limit={limit}", escape(queue)));
@@ -200,6 +233,9 @@ impl Access {
 
     /// The first dead letters of a queue.
     pub(crate) fn dead_letters(&self, queue: &str, limit: usize) -> Result<Value, Failure> {
+        if let Some(cloud) = self.cloud() {
+            return cloud.dead_letters(queue, limit);
+        }
         let found = match self.way()? {
             Way::Running(running) => {
                 let path = format!("queues/{}?dead=true&limit={limit}", escape(queue));
@@ -213,6 +249,10 @@ impl Access {
 
     /// Puts dead letters back: those with these ids, or all. `{"redriven": n}`.
     pub(crate) fn redrive(&self, queue: &str, ids: Option<Vec<String>>) -> Result<Value, Failure> {
+        if let Some(cloud) = self.cloud() {
+            let ids: Option<BTreeSet<String>> = ids.map(BTreeSet::from_iter);
+            return cloud.redrive(queue, ids.as_ref());
+        }
         let found = match self.way()? {
             Way::Running(running) => {
                 let body = json!({ "ids": ids }).to_string();
@@ -227,6 +267,12 @@ impl Access {
 
     /// Sends a consumer of a stream back, or on. `{"records": n}`.
     pub(crate) fn replay(&self, unit: &str, from: SystemTime) -> Result<Value, Failure> {
+        if self.cloud.is_some() {
+            return Err(
+                Failure::usage("consumers of a stage in a cloud cannot be sent back")
+                    .help("it works on the local provider"),
+            );
+        }
         let found = match self.way()? {
             Way::Running(running) => {
                 let from = from.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -260,6 +306,9 @@ impl Access {
 
     /// Which secrets there are.
     pub(crate) fn secrets(&self) -> Result<Value, Failure> {
+        if let Some(cloud) = self.cloud() {
+            return cloud.secrets();
+        }
         let (known, running) = self.known_secrets()?;
         let mut versions = BTreeMap::new();
         if !running {
@@ -283,6 +332,9 @@ impl Access {
 
     /// Sets the value of a declared secret. `{"version": n}`.
     pub(crate) fn set_secret(&self, name: &str, value: &[u8]) -> Result<Value, Failure> {
+        if let Some(cloud) = self.cloud() {
+            return cloud.set_secret(name, value);
+        }
         let (known, _) = self.known_secrets()?;
         if !known.secrets.iter().any(|secret| secret.name == name) {
             self.check_declared(Kind::Secret, name)?;
@@ -305,6 +357,9 @@ impl Access {
 
     /// Which configuration values there are.
     pub(crate) fn configs(&self) -> Result<Value, Failure> {
+        if let Some(cloud) = self.cloud() {
+            return cloud.configs();
+        }
         let (known, running) = self.known_configs()?;
         let mut values = BTreeMap::new();
         if !running {
@@ -333,6 +388,9 @@ impl Access {
 
     /// Sets a declared configuration value, which is JSON.
     pub(crate) fn set_config(&self, name: &str, value: &str) -> Result<(), Failure> {
+        if let Some(cloud) = self.cloud() {
+            return cloud.set_config(name, value);
+        }
         let (known, _) = self.known_configs()?;
         if !known.config.iter().any(|config| config.name == name) {
             self.check_declared(Kind::Config, name)?;

@@ -7,13 +7,13 @@ mod features;
 mod toolchain;
 
 use crate::application;
-use crate::arguments::Global;
 use crate::failure::{Context as _, Failure};
 use crate::shim;
 use ifc_analyzer::{Built, Project, Selection};
 use ifc_aws_deploy::package::{Misfit, PLATFORM, Package};
 use ifc_manifest::ProviderId;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use toolchain::{HELP, Toolchain};
 
 /// The application, ready to be built for a platform.
@@ -24,11 +24,10 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// Decides how the application that the flags choose is built for AWS.
-    pub(crate) fn for_aws(global: &Global) -> Result<Build, Failure> {
-        let selection = application::selection(global);
-        let usual = Project::find(&selection)?;
-        let features = features::of(&usual, ProviderId::Aws, &selection.features)?;
+    /// Decides how the application, which was found as it is built usually, is built for AWS.
+    pub(crate) fn for_aws(usual: &Project) -> Result<Build, Failure> {
+        let selection = usual.selection().clone();
+        let features = features::of(usual, ProviderId::Aws, &selection.features)?;
         let toolchain = Toolchain::choose()?;
         let mut project = Project::find(&Selection {
             release: true,
@@ -49,12 +48,16 @@ impl Build {
         &self.toolchain.triple
     }
 
-    /// Packs what was built.
-    pub(crate) fn pack(&self, built: &Built) -> Result<Package, Failure> {
+    /// Packs what was built, into a file of its own.
+    pub(crate) fn pack(&self, built: &Built) -> Result<(Package, PathBuf), Failure> {
         let path = &built.executable;
-        let program = std::fs::read(path)
+        let program = fs::read(path)
             .context(|| format!("cannot read the program `{}`", application::shown(path)))?;
-        Package::of(&program).map_err(|misfit| self.misfit(&misfit))
+        let package = Package::of(&program).map_err(|misfit| self.misfit(&misfit))?;
+        let folder = self.project.target_directory.join("ifc").join("aws");
+        let archive = folder.join(format!("{}.zip", self.project.package));
+        write(&archive, &package.archive)?;
+        Ok((package, archive))
     }
 
     fn misfit(&self, misfit: &Misfit) -> Failure {
@@ -75,12 +78,18 @@ impl Build {
             _ => failure,
         }
     }
+}
 
-    /// Where the archive is put when nobody says.
-    pub(crate) fn archive_path(&self) -> PathBuf {
-        let folder = self.project.target_directory.join("ifc").join("aws");
-        folder.join(format!("{}.zip", self.project.package))
+/// Writes a file as a whole or not at all.
+pub(crate) fn write(place: &Path, content: &[u8]) -> Result<(), Failure> {
+    let context = || format!("cannot write `{}`", application::shown(place));
+    if let Some(folder) = place.parent() {
+        fs::create_dir_all(folder).context(context)?;
     }
+    let mut aside = place.as_os_str().to_owned();
+    aside.push(format!(".{}", std::process::id()));
+    fs::write(&aside, content).context(context)?;
+    fs::rename(&aside, place).context(context)
 }
 
 /// The platform in a few words.

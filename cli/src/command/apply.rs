@@ -1,6 +1,6 @@
 //! `ifc apply`: makes a stage what the application says.
 
-use super::plan::{Aim, check_consents, options, show};
+use super::plan::{Aim, check_consents, options, preface, show};
 use crate::arguments::{Apply, Global};
 use crate::exit::Exit;
 use crate::failure::{Context as _, Failure};
@@ -94,7 +94,7 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Shows the plan, asks, does it, and says what became of it.
     pub(super) fn carry_out(&self, yes: bool, question: &str) -> Result<Exit, Failure> {
-        let title = self.stage.title(Reach::Online)?;
+        let title = self.stage.title(Reach::Online)? + &preface(self.stage)?;
         show(self.stage, &title, self.plan, self.wanted, self.details)?;
         if !self.plan.is_applicable() {
             return Ok(Exit::Failure);
@@ -104,7 +104,7 @@ impl Work<'_> {
             return Ok(Exit::Success);
         }
         if !self.plan.is_empty() {
-            self.stage.backend.prepare()?;
+            self.stage.prepare()?;
         }
         let summary = self.apply()?;
         if !summary.steps.is_empty() {
@@ -118,10 +118,12 @@ impl Work<'_> {
 
     fn apply(&self) -> Result<Summary, Failure> {
         let Aim {
-            session,
             provider,
             blueprint,
+            ..
         } = self.aim;
+        // Where the state is kept may have been made since the plan.
+        let session = self.stage.session("apply")?;
         let writing = Writing::new();
         let _interrupt = Interrupt::forward(&writing.stop)?;
         let progress = Progress::start();

@@ -11,7 +11,7 @@ pub(crate) fn run(global: &Global, config: &Config) -> Result<Exit, Failure> {
     match config {
         Config::Set(set) => self::set(global, set)?,
         Config::List(list) => {
-            let answer = Access::of(global, &list.choice)?.configs()?;
+            let answer = Access::of(global, &list.choice, "config list")?.configs()?;
             if list.output.json {
                 terminal::print_json(&answer)?;
             } else {
@@ -31,7 +31,7 @@ fn set(global: &Global, set: &ConfigSet) -> Result<(), Failure> {
                 "if it is meant as text, write it with its quotes: '{text}'"
             )));
     }
-    Access::of(global, &set.choice)?.set_config(&set.name, &set.value)?;
+    Access::of(global, &set.choice, "config set")?.set_config(&set.name, &set.value)?;
     terminal::status("Set", &format!("config `{}` to {}", set.name, set.value));
     Ok(())
 }

@@ -13,7 +13,18 @@ use std::process::Stdio;
 
 pub(crate) fn run(global: &Global, invoke: &Invoke) -> Result<Exit, Failure> {
     let event = event(invoke.event.as_deref())?;
-    let access = Access::of(global, &invoke.choice)?;
+    let access = Access::of(global, &invoke.choice, "invoke")?;
+    if let Some(cloud) = access.cloud() {
+        let event =
+            serde_json::from_slice(&event).context(|| "the event is not JSON".to_owned())?;
+        terminal::status("Invoking", &format!("`{}`", invoke.unit));
+        let (reply, succeeded) = cloud.invoke(&invoke.unit, event)?;
+        terminal::print_json(&reply)?;
+        return Ok(match succeeded {
+            true => Exit::Success,
+            false => Exit::Failure,
+        });
+    }
     match access.running()? {
         Some(running) => {
             let pid = running.pid();

@@ -10,11 +10,14 @@ mod destroy;
 mod dev;
 mod doctor;
 mod drift;
+mod emit;
 mod graph;
 mod invoke;
 mod local;
+mod logs;
 mod new;
 mod plan;
+mod policy;
 mod queue;
 mod secret;
 mod serve;
@@ -40,6 +43,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Dev(dev) => dev::run(&global, &dev),
         Command::Test(test) => test::run(&global, &test),
         Command::Build(build) => build::run(&global, &build),
+        Command::Emit(emit) => emit::run(&global, &emit),
+        Command::Policy(policy) => policy::run(&global, &policy),
         Command::Plan(plan) => plan::run(&global, &plan),
         Command::Apply(apply) => apply::run(&global, &apply),
         Command::Destroy(destroy) => destroy::run(&global, &destroy),
@@ -49,6 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::State(state) => state::run(&global, &state),
         Command::Unlock(unlock) => unlock::run(&global, &unlock),
         Command::Invoke(invoke) => invoke::run(&global, &invoke),
+        Command::Logs(logs) => logs::run(&global, &logs),
         Command::Queue(queue) => queue::run(&global, &queue),
         Command::Stream(stream) => stream::run(&global, &stream),
         Command::Secret(secret) => secret::run(&global, &secret),

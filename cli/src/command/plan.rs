@@ -53,11 +53,11 @@ fn run_plainly(global: &Global, arguments: &Arguments) -> Result<(Exit, bool), F
     if arguments.output.json {
         terminal::print(&format!("{}\n", planned.to_json()))?;
     } else {
-        let reach = match arguments.offline {
-            true => Reach::Offline,
-            false => Reach::Online,
-        };
-        let title = stage.title(reach)?;
+        let reach = Reach::of_flag(arguments.offline);
+        let mut title = stage.title(reach)?;
+        if reach == Reach::Online {
+            title.push_str(&preface(&stage)?);
+        }
         show(&stage, &title, &planned, wanted.as_ref(), arguments.details)?;
     }
     if let Some(file) = &arguments.out {
@@ -85,9 +85,11 @@ pub(super) struct Aim {
 impl Aim {
     /// What the application says.
     pub(super) fn application(stage: &Stage, command: &str) -> Result<(Aim, Wanted), Failure> {
+        // The state before the build, which takes longer.
+        let session = stage.session(command)?;
         let wanted = stage.wanted(Reach::Online)?;
         let aim = Aim {
-            session: stage.session(command)?,
+            session,
             provider: stage.provider(Some(&wanted.program))?,
             blueprint: wanted.blueprint.clone(),
         };
@@ -116,6 +118,14 @@ fn offline(blueprint: &Blueprint, options: &PlanOptions) -> Plan {
     let (application, stage) = (blueprint.application().clone(), blueprint.stage().clone());
     let state = State::empty(application, stage, String::new());
     ifc_engine::plan(blueprint, &state, &Observations::default(), options)
+}
+
+/// What is made before the plan is carried out, in a line below the title.
+pub(super) fn preface(stage: &Stage) -> Result<String, Failure> {
+    let what = stage.state_to_be_made()?;
+    Ok(what.map_or_else(String::new, |what| {
+        format!("\n  the state will be kept in {what}")
+    }))
 }
 
 /// Shows a plan to people.

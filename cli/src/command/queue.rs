@@ -1,6 +1,6 @@
 //! `ifc queue`.
 
-use crate::access::{Access, Depth, read};
+use crate::access::{Access, Cloud, Depth, read};
 use crate::arguments::{Global, Queue, QueuePeek, QueueRedrive};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -47,13 +47,23 @@ struct Redriven {
 
 pub(crate) fn run(global: &Global, queue: &Queue) -> Result<Exit, Failure> {
     match queue {
-        Queue::Peek(peek) => self::peek(&Access::of(global, &peek.choice)?, peek)?,
-        Queue::Redrive(redrive) => self::redrive(&Access::of(global, &redrive.choice)?, redrive)?,
+        Queue::Peek(peek) => self::peek(&Access::of(global, &peek.choice, "queue peek")?, peek)?,
+        Queue::Redrive(redrive) => self::redrive(
+            &Access::of(global, &redrive.choice, "queue redrive")?,
+            redrive,
+        )?,
     }
     Ok(Exit::Success)
 }
 
 fn peek(access: &Access, peek: &QueuePeek) -> Result<(), Failure> {
+    if let Some(caveat) = access
+        .cloud()
+        .and_then(Cloud::caveat)
+        .filter(|_| !peek.dead)
+    {
+        terminal::warn(caveat);
+    }
     let answer = match peek.dead {
         true => access.dead_letters(&peek.queue, peek.limit)?,
         false => access.messages(&peek.queue, peek.limit)?,

@@ -18,13 +18,13 @@ struct Set {
 pub(crate) fn run(global: &Global, secret: &Secret) -> Result<Exit, Failure> {
     match secret {
         Secret::Set(set) => {
-            let access = Access::of(global, &set.choice)?;
+            let access = Access::of(global, &set.choice, "secret set")?;
             let value = value(set)?;
             let Set { version } = read(&access.set_secret(&set.name, &value)?)?;
             terminal::status("Set", &format!("secret `{}`, version {version}", set.name));
         }
         Secret::List(list) => {
-            let answer = Access::of(global, &list.choice)?.secrets()?;
+            let answer = Access::of(global, &list.choice, "secret list")?.secrets()?;
             if list.output.json {
                 terminal::print_json(&answer)?;
             } else {
@@ -79,6 +79,7 @@ fn list(secrets: &Secrets) -> String {
         .map(|secret| {
             let state = match secret.version {
                 Some(version) => format!("set, version {version}"),
+                None if secret.set => "set".to_owned(),
                 None => paint(QUIET, "no value"),
             };
             vec![paint(NAME, &secret.name), state]

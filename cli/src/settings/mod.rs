@@ -27,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) provider: Option<String>,
     /// Where the state of stages is that name no place.
     pub(crate) state: Option<Location>,
+    place: Place,
     stages: BTreeMap<String, StageSettings>,
 }
 
@@ -35,12 +36,21 @@ pub(crate) struct Settings {
 pub(crate) struct StageSettings {
     pub(crate) provider: Option<String>,
     pub(crate) state: Option<Location>,
+    pub(crate) place: Place,
     /// Whether everything that holds data is protected.
     protect: bool,
     resources: BTreeMap<ResourceId, ResourceSettings>,
     units: BTreeMap<String, UnitSettings>,
     /// Defaults of configuration values, as JSON.
     config: BTreeMap<String, (String, SourceSpan)>,
+}
+
+/// Where in a cloud a stage is. What is left out comes from where the cloud's own tools have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) region: Option<String>,
+    /// Credentials of another account are refused.
+    pub(crate) account: Option<String>,
 }
 
 /// What is different about a resource that holds data.
@@ -100,6 +110,9 @@ impl Settings {
         let mut stage = self.stages.get(name).cloned().unwrap_or_default();
         stage.provider = stage.provider.or_else(|| self.provider.clone());
         stage.state = stage.state.or_else(|| self.state.clone());
+        let (place, usual) = (&mut stage.place, &self.place);
+        place.region = place.region.take().or_else(|| usual.region.clone());
+        place.account = place.account.take().or_else(|| usual.account.clone());
         stage
     }
 }

@@ -55,10 +55,13 @@ struct Entry<'a> {
 
 impl Reader<'_> {
     fn settings(&mut self, table: &dyn TableLike, settings: &mut Settings) {
-        for entry in self.entries(table, &["provider", "state", "stages"]) {
+        let known = ["provider", "state", "region", "account", "stages"];
+        for entry in self.entries(table, &known) {
             match entry.key {
                 "provider" => settings.provider = self.text(&entry),
                 "state" => settings.state = self.location(&entry),
+                "region" => settings.place.region = self.text(&entry),
+                "account" => settings.place.account = self.account(&entry),
                 _ => {
                     for entry in self.tables(&entry) {
                         if let Err(error) = entry.key.parse::<StageName>() {
@@ -74,12 +77,16 @@ impl Reader<'_> {
 
     fn stage(&mut self, stage: &Entry<'_>) -> StageSettings {
         let mut settings = StageSettings::default();
-        let mut known = vec!["provider", "state", "protect", "unit", "config"];
+        let mut known = vec![
+            "provider", "state", "region", "account", "protect", "unit", "config",
+        ];
         known.extend(PROTECTED.map(Kind::as_str));
         for entry in self.below(stage, &known) {
             match entry.key {
                 "provider" => settings.provider = self.text(&entry),
                 "state" => settings.state = self.location(&entry),
+                "region" => settings.place.region = self.text(&entry),
+                "account" => settings.place.account = self.account(&entry),
                 "protect" => settings.protect = self.bool(&entry).unwrap_or(false),
                 "unit" => {
                     for unit in self.tables(&entry) {
@@ -250,6 +257,17 @@ impl Reader<'_> {
         retention
     }
 
+    /// An account of AWS: a number may begin with zeros, so it is a text.
+    fn account(&mut self, entry: &Entry<'_>) -> Option<String> {
+        let text = entry.item.as_str();
+        let is_number = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+        let account = text.filter(|text| is_number(text));
+        if account.is_none() {
+            self.wrong(entry, "a text of 12 digits, the number of an account");
+        }
+        account.map(str::to_owned)
+    }
+
     fn location(&mut self, entry: &Entry<'_>) -> Option<Location> {
         match self.text(entry)?.parse() {
             Ok(location) => Some(location),
@@ -363,8 +381,11 @@ mod tests {
         let text = r#"
 provider = "local"
 state = "s3://company-state/ifc?region=eu-south-1"
+region = "eu-south-1"
+account = "012345678901"
 
 [stages.prod]
+region = "eu-west-1"
 state = "state"
 protect = true
 
@@ -387,6 +408,8 @@ rates = [0.5, 1]
         let prod = settings.stage("prod");
         assert_eq!(prod.provider.as_deref(), Some("local"));
         assert_eq!(prod.state, Some("state".parse().unwrap()));
+        assert_eq!(prod.place.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(prod.place.account.as_deref(), Some("012345678901"));
         assert!(prod.protect);
         assert_eq!(prod.resources.len(), 2);
         assert_eq!(prod.units["api"].memory_mb.as_ref().unwrap().value, 1024);
@@ -411,6 +434,7 @@ rates = [0.5, 1]
 protct = true
 [stages.dev]
 protect = 1
+account = 123456789012
 state = 'ftp://x'
 bucket = 3
 [stages.dev.queue.mails]

@@ -1,22 +1,54 @@
 //! The providers that stages can be at, as one stage of an application sees its own.
 
+#[cfg(feature = "aws")]
+use super::aws;
 use super::{Granted, local};
+use crate::access::Cloud;
+use crate::arguments::EmitFormat;
 use crate::failure::Failure;
+use crate::settings::Place;
 use ifc_analyzer::{Built, Project};
-use ifc_engine::{ApplicationName, Blueprint, Part, Provider, StageName, Value};
+use ifc_engine::{ApplicationName, Blueprint, Part, Provider, StageName, State, Value};
 use ifc_graph::{Graph, ResourceId};
 use ifc_manifest::ProviderId;
 use ifc_state::{Credentials, Location};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use tokio::runtime::Runtime;
 
 /// A stage, before anything is asked about it.
 #[derive(Clone)]
+#[cfg_attr(
+    not(feature = "aws"),
+    expect(dead_code, reason = "only clouds are somewhere, and waited for")
+)]
 pub(crate) struct Site {
     pub(crate) project: Rc<Project>,
     pub(crate) application: ApplicationName,
     pub(crate) name: StageName,
+    pub(crate) place: Place,
+    pub(crate) runtime: Rc<Runtime>,
+}
+
+/// Who said where state is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    ByUser,
+    ByProvider,
+}
+
+/// How the place for state stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StatePlace {
+    Ready,
+    /// It is made by the first apply: this.
+    #[cfg_attr(
+        not(feature = "aws"),
+        expect(dead_code, reason = "only clouds make places")
+    )]
+    ToBeMade(String),
 }
 
 /// Whether a provider may be asked.
@@ -26,6 +58,16 @@ pub(crate) enum Reach {
     Online,
     /// Nobody is asked, and there need be no credentials.
     Offline,
+}
+
+impl Reach {
+    /// As `--offline` says.
+    pub(crate) fn of_flag(offline: bool) -> Reach {
+        match offline {
+            true => Reach::Offline,
+            false => Reach::Online,
+        }
+    }
 }
 
 /// A graph as parts, and what is uploaded for them.
@@ -45,17 +87,42 @@ pub(crate) trait Backend {
         Ok(None)
     }
 
+    /// Finds out who we are at the provider, before anything that takes time.
+    fn connect(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Where state is kept when nobody says: the place that holds all stages of all applications.
     fn state(&self) -> Result<Location, Failure>;
+
+    /// A place for state that the user named, with what the provider's own settings say of it.
+    fn complete(&self, location: Location) -> Result<Location, Failure> {
+        Ok(location)
+    }
 
     /// By what state is reached.
     fn credentials(&self, _location: &Location) -> Result<Credentials, Failure> {
         Ok(Credentials::default())
     }
 
-    /// Makes what a first apply needs before it.
-    fn prepare(&self) -> Result<(), Failure> {
+    /// Refuses a place that is not fit for state.
+    fn look_at_state(&self, _location: &Location, _chosen: Chosen) -> Result<StatePlace, Failure> {
+        Ok(StatePlace::Ready)
+    }
+
+    /// Makes what a first apply needs before it, the place for state among it.
+    fn prepare(&self, _location: &Location, _place: &StatePlace) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// Refuses a stage that was deployed to elsewhere than where the command would go.
+    fn check_recorded(&self, _state: &dyn Fn() -> Result<State, Failure>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// The way to operate the stage with this state. `None` where it is not by the provider.
+    fn operate(&self, _state: State) -> Result<Option<Box<dyn Cloud>>, Failure> {
+        Ok(None)
     }
 
     /// Builds the application for the provider.
@@ -66,6 +133,31 @@ pub(crate) trait Backend {
 
     /// The provider of the stage. The program is needed when one is to be deployed.
     fn open(&self, program: Option<&Path>) -> Result<Box<dyn Provider>, Failure>;
+
+    /// What the blueprint is in the form of another tool, which takes over what this state records.
+    fn emit(
+        &self,
+        _blueprint: &Blueprint,
+        _format: EmitFormat,
+        _reach: Reach,
+        _live: Option<&State>,
+    ) -> Result<String, Failure> {
+        Err(Failure::usage(format!(
+            "no other tool knows what provider `{}` deploys",
+            self.name()
+        ))
+        .help("choose a cloud, for example `--provider aws`"))
+    }
+
+    /// The least policy that whoever deploys the blueprint needs; a wide one is for other blueprints
+    /// of the stage, too.
+    fn policy(&self, _blueprint: &Blueprint, _reach: Reach, _wide: bool) -> Result<Json, Failure> {
+        Err(Failure::usage(format!(
+            "provider `{}` asks nobody for permission",
+            self.name()
+        ))
+        .help("choose a cloud, for example `--provider aws`"))
+    }
 
     /// Whether the deployed program runs with what the stage says of units and configuration
     /// values, rather than with what its code says.
@@ -85,7 +177,10 @@ pub(crate) trait Backend {
 pub(super) const USUAL: ProviderId = ProviderId::Local;
 
 /// The words of the providers that there are: one arm each.
-const KNOWN: &[&str] = &["local"];
+const KNOWN: &[&str] = match cfg!(feature = "aws") {
+    true => &["local", "aws"],
+    false => &["local"],
+};
 
 /// Providers that this command could have and was built without.
 const ABSENT: &[&str] = match cfg!(feature = "aws") {
@@ -97,6 +192,8 @@ const ABSENT: &[&str] = match cfg!(feature = "aws") {
 pub(super) fn at(provider: &str, site: &Site) -> Result<Box<dyn Backend>, Failure> {
     match ProviderId::parse(provider) {
         Some(ProviderId::Local) => Ok(Box::new(local::Local::new(site))),
+        #[cfg(feature = "aws")]
+        Some(ProviderId::Aws) => Ok(Box::new(aws::Aws::new(site))),
         _ => Err(unavailable(provider)),
     }
 }

@@ -1,6 +1,6 @@
 //! The local provider: a stage is a directory below the application's package.
 
-use super::backend::{Backend, Lowered, Reach, Site};
+use super::backend::{Backend, Lowered, Reach, Site, StatePlace};
 use super::{Granted, Permission};
 use crate::application;
 use crate::failure::{Context as _, Failure};
@@ -36,7 +36,7 @@ impl Backend for Local {
         Ok(Location::Folder(directory.join("state")))
     }
 
-    fn prepare(&self) -> Result<(), Failure> {
+    fn prepare(&self, _location: &Location, _place: &StatePlace) -> Result<(), Failure> {
         application::make_local_directory(&self.site.project)
     }
 

@@ -1,6 +1,8 @@
 //! One stage of the application, put together for a command: its provider, its state, the engine's
 //! session on it, and what the application wants it to be.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod backend;
 mod clock;
 mod interrupt;
@@ -17,21 +19,22 @@ pub(crate) use permission::changes as permission_changes;
 pub(crate) use permission::{Granted, Permission, PermissionChanges};
 pub(crate) use person::{gone, host_shown, runs_here};
 
+use crate::access::Cloud;
 use crate::application;
 use crate::arguments::{Global, StageChoice};
 use crate::failure::{Context as _, Failure};
 use crate::render::diagnostic;
 use crate::settings::{Settings, StageSettings};
-use backend::{Backend, Site};
+use backend::{Backend, Chosen, Site, StatePlace};
 use clock::SystemClock;
 use ifc_analyzer::{Analysis, Project};
 use ifc_engine::{
-    ApplicationName, ApplyEvent, ApplyOptions, Blueprint, EngineError, Part, Patience, Provider,
-    Session, Setup, StageName, StateStore, StopSignal,
+    ApplicationName, ApplyEvent, ApplyOptions, Blueprint, EngineError, MemoryStore, Part, Patience,
+    Provider, Session, Setup, StageName, State, StateStore, StopSignal,
 };
 use ifc_graph::ResourceId;
 use ifc_state::Location;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,7 +48,9 @@ pub(crate) struct Stage {
     settings: StageSettings,
     /// Where its state is, once that was asked.
     location: OnceCell<Location>,
-    runtime: tokio::runtime::Runtime,
+    /// How that place stands, as far as it was looked at.
+    state_place: RefCell<Option<StatePlace>>,
+    runtime: Rc<tokio::runtime::Runtime>,
 }
 
 /// What the application wants a stage to be.
@@ -90,10 +95,13 @@ impl Stage {
             .enable_all()
             .build()
             .context(|| "cannot start".to_owned())?;
+        let runtime = Rc::new(runtime);
         let site = Site {
             project: Rc::clone(&project),
             application: application.clone(),
             name: name.clone(),
+            place: settings.place.clone(),
+            runtime: Rc::clone(&runtime),
         };
         let provider = provider.or(settings.provider.as_deref());
         let backend = backend::at(provider.unwrap_or(backend::USUAL.as_str()), &site)?;
@@ -104,6 +112,7 @@ impl Stage {
             backend,
             settings,
             location: OnceCell::new(),
+            state_place: RefCell::new(None),
             runtime,
         })
     }
@@ -114,7 +123,7 @@ impl Stage {
             return Ok(location);
         }
         let place = match &self.settings.state {
-            Some(place) => place.clone(),
+            Some(place) => self.backend.complete(place.clone())?,
             None => self.backend.state()?,
         };
         let location = place
@@ -131,8 +140,6 @@ impl Stage {
 
     /// The engine on this stage, for this command.
     pub(crate) fn session(&self, command: &str) -> Result<Session, Failure> {
-        // Stores may need the runtime from the first.
-        let _inside = self.runtime.enter();
         let store = self.store()?;
         let setup = Setup {
             person: person::name().unwrap_or_else(|| "somebody".to_owned()),
@@ -141,12 +148,77 @@ impl Stage {
             command: format!("ifc {command}"),
             ..Setup::new(self.application.clone(), self.name.clone(), person::seed())
         };
-        Ok(Session::new(store, Arc::new(SystemClock::new()), setup))
+        let session = Session::new(store, Arc::new(SystemClock::new()), setup);
+        self.backend.check_recorded(&|| {
+            let inspection = self.runtime.block_on(session.inspect());
+            let inspection = inspection.map_err(|error| self.failure(error))?;
+            Ok(inspection.state)
+        })?;
+        Ok(session)
+    }
+
+    /// How the place for its state stands.
+    fn state_place(&self) -> Result<StatePlace, Failure> {
+        if let Some(place) = &*self.state_place.borrow() {
+            return Ok(place.clone());
+        }
+        let chosen = match self.settings.state {
+            Some(_) => Chosen::ByUser,
+            None => Chosen::ByProvider,
+        };
+        let place = self.backend.look_at_state(self.location()?, chosen)?;
+        *self.state_place.borrow_mut() = Some(place.clone());
+        Ok(place)
+    }
+
+    /// What the first apply makes for the state, in a sentence.
+    pub(crate) fn state_to_be_made(&self) -> Result<Option<String>, Failure> {
+        Ok(match self.state_place()? {
+            StatePlace::Ready => None,
+            StatePlace::ToBeMade(what) => Some(what),
+        })
+    }
+
+    /// Makes what a first apply needs before it.
+    pub(crate) fn prepare(&self) -> Result<(), Failure> {
+        self.backend
+            .prepare(self.location()?, &self.state_place()?)?;
+        *self.state_place.borrow_mut() = None;
+        Ok(())
+    }
+
+    /// The way to operate what is deployed, where that is by the provider.
+    pub(crate) fn operate(&self, command: &str) -> Result<Option<Box<dyn Cloud>>, Failure> {
+        if self.is_local() {
+            return Ok(None);
+        }
+        self.backend.operate(self.recorded(command)?)
+    }
+
+    /// What is recorded about the stage, to which something is deployed.
+    pub(crate) fn recorded(&self, command: &str) -> Result<State, Failure> {
+        let session = self.session(command)?;
+        let inspection = self.wait(session.inspect());
+        let state = inspection.map_err(|error| self.failure(error))?.state;
+        match state.parts.is_empty() {
+            true => Err(self.nothing_deployed()),
+            false => Ok(state),
+        }
+    }
+
+    fn is_local(&self) -> bool {
+        self.backend.name() == ifc_local_deploy::PROVIDER
     }
 
     fn store(&self) -> Result<Arc<dyn StateStore>, Failure> {
+        if let StatePlace::ToBeMade(_) = self.state_place()? {
+            // Nothing is there yet, and nothing is written until it is made.
+            return Ok(Arc::new(MemoryStore::new()));
+        }
         let location = self.location()?;
         let credentials = self.backend.credentials(location)?;
+        // Stores may need the runtime from the first.
+        let _inside = self.runtime.enter();
         let store = location.open(&credentials);
         store.context(|| format!("the state in `{}` cannot be reached", shown(location)))
     }
@@ -158,7 +230,7 @@ impl Stage {
 
     /// The directory of a stage of the local provider.
     pub(crate) fn directory(&self) -> Result<ifc_local_deploy::Stage, Failure> {
-        match self.backend.name() == ifc_local_deploy::PROVIDER {
+        match self.is_local() {
             true => Ok(local::stage(&self.project, &self.name, None)),
             false => Err(Failure::usage(format!(
                 "stage `{}` is at provider {}, which runs it by itself",
@@ -172,12 +244,14 @@ impl Stage {
     pub(crate) fn program(&self) -> Result<PathBuf, Failure> {
         let program = self.directory()?.program();
         let program = program.context(|| "it cannot be read what is deployed".to_owned())?;
-        program.ok_or_else(|| {
-            Failure::new(format!("nothing is deployed to stage `{}`", self.name)).help(format!(
-                "deploy the application with `ifc apply --stage {}`",
-                self.name
-            ))
-        })
+        program.ok_or_else(|| self.nothing_deployed())
+    }
+
+    fn nothing_deployed(&self) -> Failure {
+        Failure::new(format!("nothing is deployed to stage `{}`", self.name)).help(format!(
+            "deploy the application with `ifc apply --stage {}`",
+            self.name
+        ))
     }
 
     /// The provider, ready to deploy this program if there is one.
@@ -187,6 +261,9 @@ impl Stage {
 
     /// Builds the application and lowers it. What is wrong with it is shown.
     pub(crate) fn wanted(&self, reach: Reach) -> Result<Wanted, Failure> {
+        if reach == Reach::Online {
+            self.backend.connect()?;
+        }
         let built = self.backend.build()?;
         let mut analysis = ifc_analyzer::analyze(&built)?;
         let settings = &self.settings;

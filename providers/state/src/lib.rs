@@ -28,4 +28,4 @@ mod mark;
 
 pub use folder::FolderStore;
 pub use location::{Location, LocationError};
-pub use object::{Credentials, ObjectStore};
+pub use object::{AwsKeySource, AwsKeys, Credentials, ObjectStore};

@@ -44,6 +44,69 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Keys of AWS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AwsKeys {
+    /// The public half.
+    pub id: String,
+    /// The secret half.
+    pub secret: String,
+    /// What temporary keys come with.
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for AwsKeys {
+    /// The public half only.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AwsKeys")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where keys of AWS come from. It is asked before every operation, so temporary keys may change.
+#[async_trait]
+pub trait AwsKeySource: fmt::Debug + Send + Sync {
+    /// Keys that are good now.
+    ///
+    /// # Errors
+    /// When there are none.
+    async fn keys(&self) -> Result<AwsKeys, Box<dyn Error + Send + Sync>>;
+}
+
+impl Credentials {
+    /// The keys of this source for `s3://`.
+    pub fn of_aws(source: impl AwsKeySource + 'static) -> Credentials {
+        Credentials {
+            aws: Some(std::sync::Arc::new(Source(source))),
+            ..Credentials::default()
+        }
+    }
+}
+
+/// A source, as the library asks one.
+#[derive(Debug)]
+struct Source<S>(S);
+
+#[async_trait]
+impl<S: AwsKeySource> object_store::CredentialProvider for Source<S> {
+    type Credential = object_store::aws::AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<std::sync::Arc<Self::Credential>> {
+        let keys = self.0.keys().await;
+        let keys = keys.map_err(|source| object_store::Error::Generic {
+            store: "S3",
+            source,
+        })?;
+        Ok(std::sync::Arc::new(object_store::aws::AwsCredential {
+            key_id: keys.id,
+            secret_key: keys.secret,
+            token: keys.token,
+        }))
+    }
+}
+
 /// Objects below a prefix of a bucket or container.
 ///
 /// Conditions are the store's own, so that writers on different machines exclude each other.

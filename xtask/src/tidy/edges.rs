@@ -91,7 +91,7 @@ impl Role {
                     ProviderDeploy,
                     ProviderRuntime,
                 ],
-                &[Sdk, Runtime],
+                &[Sdk, Runtime, Emulators],
             ),
             Xtask => (&[Manifest], &[]),
             Emulators => (&[], &[]),

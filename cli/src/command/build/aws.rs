@@ -2,32 +2,30 @@
 
 use crate::application;
 use crate::arguments::{Build as Arguments, Global};
-use crate::build::{Build, platform};
+use crate::build::{Build, platform, write};
 use crate::exit::Exit;
-use crate::failure::{Context as _, Failure};
+use crate::failure::Failure;
 use crate::render::{diagnostic, summary::counted};
 use crate::terminal::{self, NAME, QUIET, columns, paint};
 use ifc_analyzer::Built;
 use ifc_aws_deploy::package::{BOOTSTRAP, PLATFORM, Package};
 use ifc_graph::Graph;
 use serde_json::json;
-use std::fs;
 use std::path::Path;
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Exit, Failure> {
-    let build = Build::for_aws(global)?;
+    let build = Build::for_aws(&application::find(global)?)?;
     let built = build.project.build()?;
     let analysis = ifc_analyzer::analyze(&built)?;
     diagnostic::show(&analysis.diagnostics, &build.project.workspace_root);
     if !analysis.is_valid() {
         return Err(Failure::silent());
     }
-    let package = build.pack(&built)?;
-    let place = arguments
-        .out
-        .clone()
-        .unwrap_or_else(|| build.archive_path());
-    write(&place, &package.archive)?;
+    let (package, mut place) = build.pack(&built)?;
+    if let Some(out) = &arguments.out {
+        write(out, &package.archive)?;
+        place = out.clone();
+    }
     if let [first, ..] = package.requirements.other_libraries.as_slice() {
         terminal::warn(&format!(
             "the program needs the library `{first}`, which {} may not have",
@@ -46,18 +44,6 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Result<Exit, Failur
         false => terminal::print(&facts.text())?,
     }
     Ok(Exit::Success)
-}
-
-/// Writes a file as a whole or not at all.
-fn write(place: &Path, content: &[u8]) -> Result<(), Failure> {
-    let context = || format!("cannot write `{}`", application::shown(place));
-    if let Some(folder) = place.parent() {
-        fs::create_dir_all(folder).context(context)?;
-    }
-    let mut aside = place.as_os_str().to_owned();
-    aside.push(format!(".{}", std::process::id()));
-    fs::write(&aside, content).context(context)?;
-    fs::rename(&aside, place).context(context)
 }
 
 struct Facts<'a> {

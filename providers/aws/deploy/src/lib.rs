@@ -18,6 +18,7 @@ pub mod naming;
 pub mod operate;
 pub mod package;
 pub mod policy;
+pub mod state_bucket;
 pub mod wiring;
 
 pub use lowering::{LoweringError, PROVIDER, lower};

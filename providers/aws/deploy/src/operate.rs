@@ -84,8 +84,36 @@ impl Operator {
     }
 }
 
+/// Where a stage was deployed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The region.
+    pub region: String,
+    /// The number of the account.
+    pub account: String,
+}
+
+/// Where the parts of a state were made, as their ARNs tell. `None` while there are none.
+pub fn recorded_at(state: &State) -> Option<Recorded> {
+    let outputs = state.parts.values().flat_map(|part| part.outputs.values());
+    outputs
+        .filter_map(|output| match output {
+            Value::Text(text) => Some(text),
+            _ => None,
+        })
+        .find_map(|text| {
+            // arn:aws:lambda:eu-south-1:123456789012:function:…
+            let mut fields = text.strip_prefix("arn:")?.split(':').skip(2);
+            let (region, account) = (fields.next()?, fields.next()?);
+            (!region.is_empty() && !account.is_empty()).then(|| Recorded {
+                region: region.to_owned(),
+                account: account.to_owned(),
+            })
+        })
+}
+
 /// The name behind an address: names of libraries' things have a slash, which addresses cannot.
-fn name_of(address: &str) -> String {
+pub fn name_of(address: &str) -> String {
     address.replace(':', "/")
 }
 

@@ -246,7 +246,7 @@ impl Operator {
     }
 
     /// Puts dead letters back into their queue: those with these ids, or all that are there. Returns
-    /// how many. One that is interrupted between its two steps is in both queues.
+    /// how many. Each is put back once, though its handler may fail again meanwhile. One that is interrupted between its two steps is in both queues.
     ///
     /// # Errors
     /// When the stage has no such queue, or AWS refuses. What was put back stays so.
@@ -259,25 +259,28 @@ impl Operator {
         let Some(dead_letters) = queue.dead_letters else {
             return Ok(0);
         };
-        let mut count = 0;
         let mut others = Vec::new();
-        let mut wanted = ids.cloned();
-        while wanted.as_ref().is_none_or(|wanted| !wanted.is_empty()) {
+        let mut done = BTreeSet::new();
+        let is_done = |done: &BTreeSet<String>| ids.is_some_and(|ids| done.len() == ids.len());
+        while !is_done(&done) {
             let received = self.receive(queue.name, dead_letters, BATCH).await?;
-            if received.is_empty() {
-                break;
-            }
+            let before = done.len() + others.len();
             for letter in received {
                 let id = dead_letter(&letter, queue.name).message.id;
-                let is_wanted = wanted.as_mut().is_none_or(|wanted| wanted.remove(&id));
-                if is_wanted {
+                let is_wanted = ids.is_none_or(|ids| ids.contains(&id));
+                // One that was put back may have failed again already: once is enough.
+                if is_wanted && !done.contains(&id) {
                     self.put_back(&queue, dead_letters, &letter).await?;
-                    count += 1;
+                    done.insert(id);
                 } else {
                     others.push(letter);
                 }
             }
+            if done.len() + others.len() == before {
+                break;
+            }
         }
+        let count = done.len() as u64;
         self.give_back(queue.name, dead_letters, others.iter())
             .await?;
         Ok(count)

@@ -1,7 +1,9 @@
 //! `ifc doctor`: what the command and the applications need on this machine.
 
+mod aws;
+
 use crate::application;
-use crate::arguments::{Doctor, Global};
+use crate::arguments::{Doctor, Emulated, Global};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{self, ERROR, HEADING, NAME, WARNING, columns, paint};
@@ -78,6 +80,10 @@ pub(crate) fn run(global: &Global, arguments: &Doctor) -> Result<Exit, Failure> 
     }
     lines.push(port(arguments.port));
     lines.extend(key_file());
+    match arguments.emulator {
+        Some(Emulated::Aws) => lines.extend(aws::lines(global)),
+        None => {}
+    }
     if arguments.output.json {
         terminal::print_json(&lines)?;
     } else {
@@ -101,7 +107,10 @@ fn rendered(lines: &[Line]) -> String {
             line.finding.clone(),
         ]);
         if let Some(help) = &line.help {
-            rows.push(vec![String::new(), String::new(), format!("help: {help}")]);
+            for (place, line) in help.lines().enumerate() {
+                let label = if place == 0 { "help: " } else { "      " };
+                rows.push(vec![String::new(), String::new(), format!("{label}{line}")]);
+            }
         }
     }
     columns(&rows)
