@@ -17,6 +17,7 @@ mod unit;
 mod tests;
 
 use crate::aws::Aws;
+use crate::connection::Network;
 use ifc_runtime::log::{self, Format, Levels, Sink};
 use ifc_runtime::permissions::{Enforced, UnitGrants};
 use ifc_runtime::{Application, Environment, SystemClock};
@@ -57,30 +58,32 @@ pub fn main(package: &str) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refused(&format!("cannot start the program's threads: {error}")),
     };
-    let code = runtime.block_on(async {
-        let invocations = match Invocations::at(&interface) {
-            Ok(invocations) => invocations,
-            Err(problem) => return refused(&problem),
-        };
-        let levels = variable("IFC_LOG");
-        log::install(
-            Format::Json,
-            Sink::Output,
-            Levels::parse(levels.as_deref().unwrap_or("info")),
-        );
+    let levels = variable("IFC_LOG");
+    log::install(
+        Format::Json,
+        Sink::Output,
+        Levels::parse(levels.as_deref().unwrap_or("info")),
+    );
+    let result = runtime.block_on(async {
         match start(package, variable) {
-            Ok(unit) => match invocations.serve(&unit).await {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(problem) => refused(&problem),
-            },
+            Ok(unit) => {
+                let invocations = Invocations::at(&interface, &*unit.aws.transport.exchange)?;
+                invocations.serve(&unit).await
+            }
             Err(problem) => {
-                if let Err(failure) = invocations.initialisation_failed(&problem).await {
-                    eprintln!("error: {failure}");
+                let network = Network::new(None)?;
+                let invocations = Invocations::at(&interface, &network)?;
+                match invocations.initialisation_failed(&problem).await {
+                    Ok(()) => Err(problem),
+                    Err(failure) => Err(format!("{problem}\n{failure}")),
                 }
-                refused(&problem)
             }
         }
     });
+    let code = match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => refused(&problem),
+    };
     // Tasks that handlers left behind do not outlive the last invocation.
     runtime.shutdown_background();
     code

@@ -5,7 +5,7 @@
 //! the same; see the benchmark `lambda` for what it would cost every application.
 
 use super::unit::{Context, Failed, Unit};
-use crate::connection::{Exchange, Network, collect};
+use crate::connection::{Exchange, collect};
 use crate::failure::Failure;
 use ifc_runtime::axum::body::{Body, Bytes};
 use ifc_runtime::axum::http::header::CONTENT_TYPE;
@@ -29,24 +29,25 @@ const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const EVENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The interface.
-pub(super) struct Invocations {
-    network: Network,
+pub(super) struct Invocations<'a> {
+    /// The way to it: the unit's own, because to set one up takes a part of a cold start.
+    exchange: &'a dyn Exchange,
     /// `http://127.0.0.1:9001/2018-06-01/runtime`.
     base: String,
 }
 
-impl Invocations {
+impl Invocations<'_> {
     /// The interface at this host and port.
     ///
     /// # Errors
     /// When that is none.
-    pub(super) fn at(authority: &str) -> Result<Invocations, String> {
+    pub(super) fn at<'a>(
+        authority: &str,
+        exchange: &'a dyn Exchange,
+    ) -> Result<Invocations<'a>, String> {
         let base = format!("http://{authority}/{VERSION}/runtime");
         match base.parse::<Uri>() {
-            Ok(_) => Ok(Invocations {
-                network: Network::new(None)?,
-                base,
-            }),
+            Ok(_) => Ok(Invocations { exchange, base }),
             Err(error) => Err(format!(
                 "AWS_LAMBDA_RUNTIME_API is `{authority}`, which is no host with a port: {error}"
             )),
@@ -129,7 +130,7 @@ impl Invocations {
         let request = request.body(Body::from(body.unwrap_or_default()));
         let request = request.map_err(|error| broken(&error))?;
         let lost = |failure: Failure| broken(&ifc_runtime::Error::from(failure));
-        let answer = self.network.exchange(request).await.map_err(lost)?;
+        let answer = self.exchange.exchange(request).await.map_err(lost)?;
         let answer = collect(answer, EVENT_BYTES_MAX).await.map_err(lost)?;
         match answer.status() {
             status if status.is_success() => Ok(answer),
