@@ -233,7 +233,10 @@ fn table() -> String {
                     Thing | Within => format!("`{action}`"),
                 })
                 .collect();
-            let names: Vec<String> = names.into_iter().collect();
+            let names = match names.is_empty() {
+                true => vec!["those of what it does with each item".to_owned()],
+                false => names.into_iter().collect(),
+            };
             // It is needed for the items that a transaction updates, and for no others.
             let when = match *verb {
                 table::TRANSACT => ", if it updates",
