@@ -1,10 +1,10 @@
 //! A queue: one of SQS, with another one for its dead letters.
 
-use super::{About, Lowering, LoweringError, address, seconds};
+use super::{About, Lowering, LoweringError, Making, address, entry, seconds};
 use crate::catalog::QUEUE;
 use crate::naming::FIFO;
 use crate::policy;
-use ifc_engine::{PartAddress, Value};
+use ifc_engine::{Naming, PartAddress, Value};
 use ifc_graph::{Resource, Source};
 use ifc_manifest::Kind;
 use ifc_manifest::kind::edge::RetrySpec;
@@ -69,11 +69,10 @@ impl Lowering<'_> {
             "dead letters",
             "what was given up is kept here until someone looks after it",
         );
-        let mut making = self.named(owner, dead_letters, QUEUE, &beside)?;
+        let mut making = self.queue_called(owner, dead_letters, wanted.fifo, &beside)?;
         // A dead letter is as old as the message, so it has the message's time beside its own.
         let kept = (wanted.retention + DEAD_LETTER_RETENTION).min(RETENTION_MAX);
         if wanted.fifo {
-            making.part.naming = making.part.naming.ending(FIFO);
             making = making.set("FifoQueue", true);
         }
         let dead_letters = self.add(
@@ -82,7 +81,7 @@ impl Lowering<'_> {
                 .set("SqsManagedSseEnabled", true),
         );
 
-        let mut making = self.named(owner, queue, QUEUE, about)?;
+        let mut making = self.queue_called(owner, queue, wanted.fifo, about)?;
         // The runtime gives an event up by itself when its attempts are used up. SQS counts the
         // receipts of a message that waited for an earlier one of its group, too.
         let receipts = match wanted.fifo {
@@ -90,7 +89,6 @@ impl Lowering<'_> {
             false => wanted.retry.max_attempts,
         };
         if wanted.fifo {
-            making.part.naming = making.part.naming.ending(FIFO);
             making = making
                 .set("FifoQueue", true)
                 // As many messages as groups, not 300 a second.
@@ -111,6 +109,25 @@ impl Lowering<'_> {
                 .set("SqsManagedSseEnabled", true)
                 .set("VisibilityTimeout", seconds(wanted.lease)),
         ))
+    }
+
+    /// A queue with a name that does not vary: its policy is found by it. For a minute after a queue's
+    /// deletion nothing may bear its name, which is waited for. One that comes to keep an order, or to
+    /// keep none, is called otherwise by its ending.
+    pub(super) fn queue_called(
+        &self,
+        owner: &str,
+        part: &str,
+        fifo: bool,
+        about: &About,
+    ) -> Result<Making, LoweringError> {
+        let naming = self.context.naming(entry(QUEUE), owner, part);
+        let naming = match fifo {
+            true => naming.ending(FIFO),
+            false => naming,
+        };
+        let naming = Naming::Fixed(naming.name(0));
+        self.make(owner, part, QUEUE, naming, about)
     }
 
     /// The policies of declared queues: that the topics they subscribe to may send to them.

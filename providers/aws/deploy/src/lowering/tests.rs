@@ -1,6 +1,6 @@
 //! Blueprints of an application with everything.
 
-use super::everything::{archive, bind, blueprint, context, everything, id};
+use super::everything::{archive, bind, blueprint, context, everything, id, spec};
 use super::*;
 use ifc_engine::Part;
 use ifc_manifest::kind::edge::Selection;
@@ -205,6 +205,22 @@ fn a_unit_with_too_many_resources_is_refused() {
         "{error:?}"
     );
     assert!(error.to_string().contains("aws allows 4096"), "{error}");
+}
+
+#[test]
+fn a_queue_is_called_otherwise_when_it_comes_to_keep_an_order() {
+    let name = |fifo: bool| {
+        let mut graph = everything();
+        if let Spec::Queue(queue) = spec(&mut graph, Kind::Queue, "fulfilment") {
+            queue.fifo = fifo;
+        }
+        let blueprint = lower(&graph, &archive(), &context("dev")).unwrap();
+        let part = &blueprint.parts()[&address("fulfilment", "queue").unwrap()];
+        assert_eq!(part.properties["FifoQueue"].on_change, ChangeClass::Replace);
+        assert_eq!(part.naming.name(0), part.naming.name(1));
+        part.naming.name(0).to_string()
+    };
+    assert_eq!(name(true), format!("{}.fifo", name(false)));
 }
 
 #[test]

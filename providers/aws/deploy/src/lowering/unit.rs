@@ -4,7 +4,7 @@
 use super::inbox::Inbox;
 use super::mapping::{CONCURRENCY_MIN, Feed, Mapping};
 use super::{About, Lowering, LoweringError, address, place, seconds, texts};
-use crate::catalog::{ALIAS, FUNCTION, LOG_GROUP, QUEUE, ROLE, ROLE_POLICY};
+use crate::catalog::{ALIAS, FUNCTION, LOG_GROUP, ROLE, ROLE_POLICY};
 use crate::package::{BOOTSTRAP, PLATFORM};
 use crate::policy::{self, LAMBDA, Sender, Statement};
 use crate::wiring;
@@ -277,7 +277,7 @@ impl Lowering<'_> {
             unit: Some(unit.name.clone()),
         };
         let part = feed.dead_letters.part();
-        let making = self.named(&unit.name, part, QUEUE, &about)?;
+        let making = self.queue_called(&unit.name, part, false, &about)?;
         Ok(self.add(
             making
                 .set("MessageRetentionPeriod", 14 * 86_400)

@@ -143,10 +143,11 @@ fn everything_that_is_live_is_imported() {
     let permission = permission.as_str().unwrap();
     assert!(permission.ends_with(":live/http"), "{permission}");
     // What has been replaced has another name than it would get today.
-    let queue = &configuration["resource"]["aws_sqs_queue"]["fulfilment_queue"]["name"];
-    let address = "fulfilment/queue".parse().unwrap();
-    let second = blueprint.parts()[&address].naming.name(1);
-    assert_eq!(queue, second.as_str());
+    let table = &configuration["resource"]["aws_dynamodb_table"]["carts_table"]["name"];
+    let address = "carts/table".parse().unwrap();
+    let naming = &blueprint.parts()[&address].naming;
+    assert_ne!(naming.name(0), naming.name(1));
+    assert_eq!(table, naming.name(1).as_str());
 }
 
 #[test]
