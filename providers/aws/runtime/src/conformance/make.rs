@@ -164,7 +164,7 @@ pub(super) async fn queue(maker: &Aws, queue: &Queue, retention: Option<Duration
         "deadLetterTargetArn": maker.wiring.arn("sqs", &queue.dead_letters),
         "maxReceiveCount": match queue.name.ends_with(".fifo") {
             // What is behind a failed one is received with it, and that is no attempt.
-            true => 1_000,
+            true => queue.attempts_max * 10,
             false => queue.attempts_max,
         },
     });
