@@ -182,7 +182,10 @@ impl Backend for Aws {
 
     fn look_at_state(&self, location: &Location, chosen: Chosen) -> Result<StatePlace, Failure> {
         let Location::S3 {
-            bucket, endpoint, ..
+            bucket,
+            region,
+            endpoint,
+            ..
         } = location
         else {
             return Ok(StatePlace::Ready);
@@ -192,11 +195,12 @@ impl Backend for Aws {
             // Another store that speaks the protocol: it is not AWS that would tell about it.
             return Ok(StatePlace::Ready);
         }
+        let region = region.as_deref().unwrap_or(account.region());
         let named = match chosen {
             Chosen::ByUser => Named::ByUser,
             Chosen::ByProvider => Named::ByUs,
         };
-        let look = state_bucket::look(account, bucket, named);
+        let look = state_bucket::look(account, bucket, region, named);
         match self.site.runtime.block_on(look) {
             Ok(Standing::Ready) => Ok(StatePlace::Ready),
             Ok(Standing::Missing) => Ok(StatePlace::ToBeMade(format!(

@@ -62,6 +62,13 @@ pub enum StateBucketError {
         /// Whose credentials they are.
         caller: String,
     },
+    /// It is in another region than was said.
+    Elsewhere {
+        /// The bucket.
+        bucket: String,
+        /// Where it is.
+        region: String,
+    },
     /// It has our name and is not ours.
     Foreign {
         /// The bucket.
@@ -93,6 +100,9 @@ impl StateBucketError {
                 "use credentials of its account, or name another one as `state` in `ifc.toml`"
                     .to_owned()
             }
+            StateBucketError::Elsewhere { bucket, region } => {
+                format!("say so in `ifc.toml`: `state = \"s3://{bucket}/PREFIX?region={region}\"`")
+            }
             StateBucketError::Foreign { bucket } => format!(
                 "name another one, `state = \"s3://BUCKET/PREFIX\"` in `ifc.toml`; or, if `{bucket}` \
                  may be used, tag it with `{}={}`",
@@ -119,6 +129,10 @@ impl fmt::Display for StateBucketError {
                 "the bucket `{bucket}` for the state is of another account, or may not be looked \
                  at by `{caller}`"
             ),
+            StateBucketError::Elsewhere { bucket, region } => write!(
+                formatter,
+                "the bucket `{bucket}` for the state is in region {region}"
+            ),
             StateBucketError::Foreign { bucket } => write!(
                 formatter,
                 "the bucket `{bucket}` has the name of that for the state, and was not made by `ifc`"
@@ -136,29 +150,35 @@ impl fmt::Display for StateBucketError {
 
 impl std::error::Error for StateBucketError {}
 
-/// Looks whether state can be kept in a bucket.
+/// Looks whether state can be kept in a bucket, which is said to be in this region.
 ///
 /// # Errors
 /// When it cannot, and a first apply would not change that.
 pub async fn look(
     account: &Account,
     bucket: &str,
+    region: &str,
     named: Named,
 ) -> Result<Standing, StateBucketError> {
-    let s3 = client(account);
+    let s3 = client(account, region);
     let mut head = s3.head_bucket().bucket(bucket);
     if named == Named::ByUs {
         // The name can be guessed, and taken by somebody who wishes to read along.
         head = head.expected_bucket_owner(account.number());
     }
     if let Err(error) = head.send().await {
-        let status = error
-            .raw_response()
-            .map(|response| response.status().as_u16());
+        let response = error.raw_response();
+        let moved = response.and_then(|response| response.headers().get("x-amz-bucket-region"));
+        let moved = moved.filter(|moved| *moved != region).map(str::to_owned);
+        let status = response.map(|response| response.status().as_u16());
         return match (status, named) {
             (Some(404), Named::ByUs) => Ok(Standing::Missing),
             (Some(404), Named::ByUser) => Err(StateBucketError::Missing {
                 bucket: bucket.to_owned(),
+            }),
+            (Some(301 | 400), _) if moved.is_some() => Err(StateBucketError::Elsewhere {
+                bucket: bucket.to_owned(),
+                region: moved.unwrap_or_default(),
             }),
             (Some(403), _) => Err(StateBucketError::Denied {
                 bucket: bucket.to_owned(),
@@ -217,7 +237,7 @@ async fn is_private(s3: &Client, bucket: &str) -> Result<bool, StateBucketError>
 /// # Errors
 /// When AWS refuses.
 pub async fn make(account: &Account, bucket: &str) -> Result<(), StateBucketError> {
-    let s3 = client(account);
+    let s3 = client(account, account.region());
     let what = || format!("make the bucket `{bucket}` for the state");
     let mut create = s3.create_bucket().bucket(bucket);
     if account.region() != FIRST_REGION {
@@ -315,8 +335,9 @@ pub fn statements(context: &Context) -> Vec<Json> {
     ]
 }
 
-fn client(account: &Account) -> Client {
+fn client(account: &Account, region: &str) -> Client {
     let config = aws_sdk_s3::config::Builder::from(account.sdk_config())
+        .region(aws_sdk_s3::config::Region::new(region.to_owned()))
         // As stores behind another address expect it, and those of AWS allow it.
         .force_path_style(account.endpoint().is_some())
         .retry_config(aws_smithy_types::retry::RetryConfig::standard());
