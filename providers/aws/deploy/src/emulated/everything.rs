@@ -6,8 +6,10 @@ use super::{aws, cloud};
 use crate::catalog::{self, ALIAS, CATALOG, FUNCTION, OBJECT};
 use crate::lowering::everything::{context, everything};
 use crate::lowering::lower;
+use crate::naming::Context;
 use crate::parts::Values;
 use crate::provider::Aws;
+use ifc_emulators::{Proxy, Weather};
 use ifc_engine::model::Part;
 use ifc_engine::{
     ApplyOptions, Blueprint, BoxFuture, Clock, Consents, Fingerprint, MemoryStore, Patience, Plan,
@@ -15,9 +17,9 @@ use ifc_engine::{
 };
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// The time of this computer.
 struct Now(Instant);
@@ -39,13 +41,50 @@ impl Clock for Now {
 struct Stage {
     aws: Aws,
     session: Session,
+    context: Context,
+    folder: TempDir,
 }
 
 impl Stage {
-    fn blueprint(&self, archive: &Path, comment: &[u8]) -> Blueprint {
+    async fn set(endpoint: &str, context: Context) -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("program.zip");
+        let aws = aws(endpoint, context.account.parse().unwrap(), Some(archive)).await;
+        let setup = Setup::new(context.application.clone(), context.stage.clone(), 7);
+        let clock = Arc::new(Now(Instant::now()));
+        Stage {
+            aws,
+            session: Session::new(Arc::new(MemoryStore::new()), clock, setup),
+            context,
+            folder,
+        }
+    }
+
+    /// The application with this program.
+    fn blueprint(&self, comment: &[u8]) -> Blueprint {
         let bytes = super::units::archive(comment);
-        std::fs::write(archive, &bytes).unwrap();
-        lower(&everything(), &Fingerprint::of(&bytes), &context("dev")).unwrap()
+        std::fs::write(self.folder.path().join("program.zip"), &bytes).unwrap();
+        lower(&everything(), &Fingerprint::of(&bytes), &self.context).unwrap()
+    }
+
+    /// Removes all of it, also what would be kept.
+    async fn destroy(&self, blueprint: &Blueprint) {
+        let parts = blueprint.parts().keys();
+        let consents = Consents {
+            delete: parts.map(|address| address.resource().to_owned()).collect(),
+            ..Consents::default()
+        };
+        let nothing = self.session.nothing(&self.aws);
+        let plan = self.plan(&nothing, consents).await;
+        self.apply(&nothing, &plan).await;
+    }
+
+    /// Nothing of it is there.
+    async fn is_gone(&self, blueprint: &Blueprint) {
+        for part in blueprint.parts().values() {
+            let reading = self.aws.read(&target(part)).await.unwrap();
+            assert_eq!(reading, Reading::Absent, "{}", part.address);
+        }
     }
 
     async fn plan(&self, blueprint: &Blueprint, consents: Consents) -> Plan {
@@ -96,15 +135,8 @@ async fn everything_lives_and_dies() {
     let Some(models) = cloud("the life of a whole application") else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("program.zip");
-    let number = context("dev").account.parse().unwrap();
-    let aws = aws(&models.endpoint(), number, Some(archive.clone())).await;
-    let setup = Setup::new("shop".parse().unwrap(), "dev".parse().unwrap(), 7);
-    let clock = Arc::new(Now(Instant::now()));
-    let session = Session::new(Arc::new(MemoryStore::new()), clock, setup);
-    let stage = Stage { aws, session };
-    let first = stage.blueprint(&archive, b"one");
+    let stage = Stage::set(&models.endpoint(), context("dev")).await;
+    let first = stage.blueprint(b"one");
     others_bus(&stage, &first).await;
 
     let plan = stage.plan(&first, Consents::default()).await;
@@ -112,7 +144,7 @@ async fn everything_lives_and_dies() {
     stage.is_settled(&first).await;
 
     // Another program touches nothing but what runs it.
-    let second = stage.blueprint(&archive, b"two");
+    let second = stage.blueprint(b"two");
     let plan = stage.plan(&second, Consents::default()).await;
     let changed = plan
         .changes
@@ -131,21 +163,8 @@ async fn everything_lives_and_dies() {
     stage.apply(&second, &plan).await;
     stage.is_settled(&second).await;
 
-    let resources = second
-        .parts()
-        .keys()
-        .map(|address| address.resource().to_owned());
-    let consents = Consents {
-        delete: resources.collect(),
-        ..Consents::default()
-    };
-    let nothing = stage.session.nothing(&stage.aws);
-    let plan = stage.plan(&nothing, consents).await;
-    stage.apply(&nothing, &plan).await;
-    for part in second.parts().values() {
-        let reading = stage.aws.read(&target(part)).await.unwrap();
-        assert_eq!(reading, Reading::Absent, "{}", part.address);
-    }
+    stage.destroy(&second).await;
+    stage.is_gone(&second).await;
     assert_eq!(models.deviations(), []);
     // Other tests call the same parts, so that this is about more than this one.
     let allowed: BTreeSet<&str> = CATALOG
@@ -158,6 +177,46 @@ async fn everything_lives_and_dies() {
         .filter(|action| !allowed.contains(action.as_str()))
         .collect();
     assert!(beyond.is_empty(), "the catalog lacks {beyond:?}");
+}
+
+#[tokio::test]
+async fn everything_lives_in_bad_weather() {
+    let Some(models) = cloud("a whole application in bad weather") else {
+        return;
+    };
+    let proxy = Proxy::start(models.port());
+    let context = Context {
+        account: "210987654321".to_owned(),
+        ..context("dev")
+    };
+    let stage = Stage::set(&proxy.endpoint(), context).await;
+    let first = stage.blueprint(b"one");
+    others_bus(&stage, &first).await;
+    let weather = |seed| Weather {
+        seed,
+        // Each of them makes the engine slower.
+        throttled: 0.002,
+        failed: 0.02,
+        lost_requests: 0.02,
+        lost_answers: 0.04,
+        ..Weather::default()
+    };
+
+    proxy.obey(weather(1).rule());
+    let plan = stage.plan(&first, Consents::default()).await;
+    stage.apply(&first, &plan).await;
+    proxy.calm();
+    stage.is_settled(&first).await;
+
+    proxy.obey(weather(2).rule());
+    let second = stage.blueprint(b"two");
+    let plan = stage.plan(&second, Consents::default()).await;
+    stage.apply(&second, &plan).await;
+    proxy.calm();
+    stage.is_settled(&second).await;
+
+    stage.destroy(&second).await;
+    assert_eq!(models.deviations(), []);
 }
 
 /// A part that nothing is known of but its place in the blueprint.
