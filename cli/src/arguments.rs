@@ -141,6 +141,9 @@ pub(crate) enum Command {
     /// Send consumers of streams back
     #[command(subcommand)]
     Stream(Stream),
+    /// List, read, write and remove the objects of buckets
+    #[command(subcommand)]
+    Bucket(Bucket),
     /// Set secrets and see which have a value
     #[command(subcommand)]
     Secret(Secret),
@@ -563,6 +566,84 @@ pub(crate) struct QueueRedrive {
     pub(crate) choice: DataChoice,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Work on buckets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bucket {
+    /// List objects
+    Ls(BucketList),
+    /// Read an object
+    Get(BucketGet),
+    /// Write an object
+    Put(BucketPut),
+    /// Remove an object
+    Rm(BucketRemove),
+}
+
+/// List the objects of a bucket by key.
+#[derive(Debug, Args)]
+pub(crate) struct BucketList {
+    /// The bucket
+    pub(crate) bucket: String,
+    /// Only keys that begin like this
+    #[arg(default_value = "")]
+    pub(crate) prefix: String,
+    /// Fold what has a `/` after the prefix into folders
+    #[arg(long)]
+    pub(crate) folders: bool,
+    /// Show at most so many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+    /// Go on where an earlier list ended
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Read an object into a file, or to standard output.
+#[derive(Debug, Args)]
+pub(crate) struct BucketGet {
+    /// The bucket
+    pub(crate) bucket: String,
+    /// The object
+    pub(crate) key: String,
+    /// Where to; `-`: standard output
+    #[arg(default_value = "-")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
+}
+
+/// Write an object from a file, or from standard input, over what is there.
+#[derive(Debug, Args)]
+pub(crate) struct BucketPut {
+    /// The bucket
+    pub(crate) bucket: String,
+    /// The object
+    pub(crate) key: String,
+    /// What to write; `-`: standard input
+    pub(crate) file: PathBuf,
+    /// The type that readers are told
+    #[arg(long, value_name = "TYPE", default_value = "application/octet-stream")]
+    pub(crate) content_type: String,
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
+}
+
+/// Remove an object.
+#[derive(Debug, Args)]
+pub(crate) struct BucketRemove {
+    /// The bucket
+    pub(crate) bucket: String,
+    /// The object
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) choice: DataChoice,
 }
 
 /// Work on streams.

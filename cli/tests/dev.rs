@@ -181,3 +181,133 @@ fn a_killed_application_leaves_a_stale_address() {
     dev.wait_until_it_runs();
     dev.interrupt();
 }
+
+/// What is added to the worker: a bucket with a handler that hears of its objects, and a stream.
+const MORE: &str = r#"
+#[resource]
+pub static FILES: Bucket = Bucket::new("files");
+
+#[on_created(FILES)]
+async fn noticed(event: ObjectCreated) -> Result<()> {
+    println!("noticed {}", event.key);
+    READINGS.append("a", &event.key).await?;
+    Ok(())
+}
+
+#[on_deleted(FILES)]
+async fn missed(event: ObjectDeleted) -> Result<()> {
+    println!("missed {}", event.key);
+    Ok(())
+}
+
+#[resource]
+pub static READINGS: Stream<String> = Stream::new("readings");
+
+#[stream_consumer(READINGS)]
+async fn follow(reading: String) -> Result<()> {
+    println!("followed {reading}");
+    Ok(())
+}
+
+ifc::main!();
+"#;
+
+#[test]
+fn objects_and_records_of_a_running_application_are_operated() {
+    let project = NewProject::make("dev-objects", "worker");
+    let source = project.read("src/main.rs").replace("ifc::main!();", MORE);
+    project.write("src/main.rs", &source);
+    let errors = run(&mut project.ifc(&["bucket", "ls", "files"])).failure(1);
+    assert!(errors.contains("the application does not run"), "{errors}");
+
+    let mut dev = Running::start(&mut project.ifc(&["dev", "--port", "0"]));
+    dev.wait_until_it_runs();
+    let text = run(&mut project.ifc(&["bucket", "ls", "files"])).success();
+    assert_eq!(text, "no objects\n");
+
+    // Larger than what a control endpoint takes.
+    let large = "x".repeat(6_000_000);
+    project.write("large.txt", &large);
+    let put = ["bucket", "put", "files", "in/large é.txt", "large.txt"];
+    run(&mut project.ifc(&put)).success();
+    dev.wait_for("noticed in/large é.txt");
+    dev.wait_for("followed in/large é.txt");
+    let put = [
+        "bucket",
+        "put",
+        "files",
+        "a",
+        "-",
+        "--content-type",
+        "text/plain",
+    ];
+    run_with(&mut project.ifc(&put), "small").success();
+    dev.wait_for("followed a");
+
+    let text = run(&mut project.ifc(&["bucket", "ls", "files", "--folders"])).success();
+    assert!(text.starts_with("a    5 bytes  20"), "{text}");
+    assert!(
+        text.lines().nth(1).is_some_and(|line| line.trim() == "in/"),
+        "{text}"
+    );
+    let list = ["bucket", "ls", "files", "in/", "--json"];
+    let list: Value = serde_json::from_str(&run(&mut project.ifc(&list)).success()).unwrap();
+    assert_eq!(list["objects"][0]["key"], "in/large é.txt");
+    assert_eq!(list["objects"][0]["size"], 6_000_000);
+    let first = run(&mut project.ifc(&["bucket", "ls", "files", "-n", "1"]));
+    let cursor = first.errors.split("--cursor ").nth(1).unwrap();
+    let cursor = cursor.split('`').next().unwrap().to_owned();
+    let next = ["bucket", "ls", "files", "-n", "1", "--cursor", &cursor];
+    let next = run(&mut project.ifc(&next)).success();
+    assert!(next.starts_with("in/large"), "{next}");
+
+    let text = run(&mut project.ifc(&["bucket", "get", "files", "a"])).success();
+    assert_eq!(text, "small");
+    let get = ["bucket", "get", "files", "in/large é.txt", "copy.txt"];
+    run(&mut project.ifc(&get)).success();
+    assert_eq!(project.read("copy.txt"), large);
+    assert!(!project.path.join("copy.txt.part").exists());
+
+    run(&mut project.ifc(&["bucket", "rm", "files", "a"])).success();
+    dev.wait_for("missed a");
+    for (arguments, expected) in [
+        (
+            ["bucket", "rm", "files", "a"],
+            "there is no object `a` in bucket `files`",
+        ),
+        (
+            ["bucket", "get", "files", "a"],
+            "there is no object `a` in bucket `files`",
+        ),
+        (["bucket", "get", "file", "a"], "did you mean `files`?"),
+        (["bucket", "ls", "files", "/a"], "the prefix `/a` "),
+    ] {
+        let errors = run(&mut project.ifc(&arguments)).failure(2);
+        assert!(errors.contains(expected), "{errors}");
+    }
+    let bad = ["bucket", "put", "files", "a//b", "large.txt"];
+    let errors = run(&mut project.ifc(&bad)).failure(2);
+    assert!(errors.contains("the key `a//b` "), "{errors}");
+
+    // Both records once more; then none, from now on.
+    let text = run(&mut project.ifc(&["stream", "replay", "follow", "--from", "1h"])).success();
+    assert_eq!(text, "2 records from here on to `follow`\n");
+    dev.wait_for("followed in/large é.txt");
+    dev.wait_for("followed a");
+    let from = [
+        "stream",
+        "replay",
+        "follow",
+        "--from",
+        "2100-01-01T00:00:00Z",
+        "--json",
+    ];
+    let answer: Value = serde_json::from_str(&run(&mut project.ifc(&from)).success()).unwrap();
+    assert_eq!(answer["records"], 0);
+    let errors = run(&mut project.ifc(&["stream", "replay", "noticed", "--from", "1h"])).failure(2);
+    assert!(
+        errors.contains("is not a unit that consumes a stream"),
+        "{errors}"
+    );
+    dev.interrupt();
+}

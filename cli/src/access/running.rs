@@ -6,11 +6,11 @@ use crate::failure::{Context as _, Failure};
 use serde::Deserialize;
 use serde_json::Value;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
-use ureq::Agent;
-use ureq::http::{Request, StatusCode};
+use ureq::http::{Request, Response, StatusCode};
+use ureq::{Agent, AsSendBody, Body};
 
 /// Longest time for an answer: that of the longest handler, which `invoke` waits for.
 const ANSWER_MAX: Duration = Duration::from_secs(610);
@@ -83,6 +83,36 @@ impl Running {
         self.ask("PUT", path, body)
     }
 
+    /// The body behind a URL of the application's.
+    pub(crate) fn download(&self, url: &str) -> Result<impl Read + use<>, Failure> {
+        let response = self.agent.get(url).call();
+        Ok(self.accepted(response)?.into_body().into_reader())
+    }
+
+    /// Sends a body to a URL of the application's.
+    pub(crate) fn upload(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: impl AsSendBody,
+    ) -> Result<(), Failure> {
+        let request = self.agent.put(url).header("content-type", content_type);
+        self.accepted(request.send(body)).map(drop)
+    }
+
+    fn accepted(
+        &self,
+        response: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, Failure> {
+        let mut response = response.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let text = response.body_mut().read_to_string();
+        let text = text.map_err(|error| self.unreachable(&error))?;
+        Err(refusal(response.status(), &text))
+    }
+
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> Result<Value, Failure> {
         let (status, text) = self
             .request(method, path, body)
@@ -91,14 +121,7 @@ impl Running {
             return serde_json::from_str(&text)
                 .context(|| "the answer of the application is not JSON".to_owned());
         }
-        let message = match serde_json::from_str::<Problem>(&text) {
-            Ok(problem) => problem.error,
-            Err(_) => format!("the application answered {status}"),
-        };
-        Err(match status {
-            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => Failure::usage(message),
-            _ => Failure::new(message),
-        })
+        Err(refusal(status, &text))
     }
 
     fn request(
@@ -131,5 +154,17 @@ impl Running {
             "the running application (process {pid}) does not answer on port {port}"
         ))
         .because(error)
+    }
+}
+
+/// What an answer says that is no success.
+fn refusal(status: StatusCode, text: &str) -> Failure {
+    let message = match serde_json::from_str::<Problem>(text) {
+        Ok(problem) => problem.error,
+        Err(_) => format!("the application answered {status}"),
+    };
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => Failure::usage(message),
+        _ => Failure::new(message),
     }
 }

@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod apply;
+mod bucket;
 mod build;
 mod check;
 mod child;
@@ -57,6 +58,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Logs(logs) => logs::run(&global, &logs),
         Command::Queue(queue) => queue::run(&global, &queue),
         Command::Stream(stream) => stream::run(&global, &stream),
+        Command::Bucket(bucket) => bucket::run(&global, &bucket),
         Command::Secret(secret) => secret::run(&global, &secret),
         Command::Config(config) => config::run(&global, &config),
         Command::Local(local) => local::run(&global, &local),

@@ -62,7 +62,7 @@ impl Local {
         self.buckets_by_name.names().map(str::to_owned).collect()
     }
 
-    fn bucket_by_name(&self, name: &str) -> Result<&Arc<Bucket>, Error> {
+    pub(crate) fn bucket_by_name(&self, name: &str) -> Result<&Arc<Bucket>, Error> {
         self.buckets_by_name.get(name).ok_or_else(|| {
             let mut names = self.buckets_by_name.names();
             Error::new(ErrorKind::NotFound, unknown("bucket", name, &mut names))

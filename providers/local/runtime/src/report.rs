@@ -3,6 +3,7 @@
 use crate::config::ConfigStatus;
 use crate::queue::{DeadLetter, Depth, Peeked, PeekedState};
 use crate::secret::SecretStatus;
+use ifc_runtime::bucket::ObjectPage;
 use ifc_runtime::log::timestamp;
 use serde_json::{Value, json};
 
@@ -39,6 +40,23 @@ pub fn message(peeked: &Peeked) -> Value {
         "group": peeked.group,
         "attributes": peeked.attributes,
         "body": body(&peeked.body),
+    })
+}
+
+/// `{"objects": […], "folders": […], "cursor"}`.
+pub fn objects(page: &ObjectPage) -> Value {
+    let objects = page.objects.iter().map(|object| {
+        json!({
+            "key": object.key,
+            "size": object.size,
+            "version": object.version,
+            "modified": timestamp(object.modified),
+        })
+    });
+    json!({
+        "objects": objects.collect::<Vec<_>>(),
+        "folders": page.folders,
+        "cursor": page.cursor,
     })
 }
 

@@ -7,6 +7,7 @@
 mod bodies;
 mod event;
 mod list;
+mod operate;
 mod operations;
 mod presign;
 mod serve;

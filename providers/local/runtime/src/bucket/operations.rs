@@ -27,7 +27,7 @@ impl Local {
             .ok_or_else(|| undeclared("bucket", target))
     }
 
-    fn record(&self, bucket: &Bucket, key: &str) -> Result<Option<Record>, Error> {
+    pub(super) fn record(&self, bucket: &Bucket, key: &str) -> Result<Option<Record>, Error> {
         let now = self.now_moment();
         self.store
             .read(|snapshot| super::get(snapshot, bucket, now, key))
@@ -117,6 +117,28 @@ impl Local {
         written.map(|_| version)
     }
 
+    /// Removes an object; says whether it was there.
+    pub(super) async fn delete(&self, bucket: &Arc<Bucket>, key: String) -> Result<bool, Error> {
+        let (bucket, now) = (Arc::clone(bucket), self.now_moment());
+        let watchers = self.watchers(Edge::OnDeleted, &bucket, &key);
+        let command = move |transaction: &mut Transaction<'_, '_>| {
+            let Some(record) = super::delete(transaction, &bucket, &key)? else {
+                return Ok(None);
+            };
+            // What has expired is gone for everyone but the store.
+            let there = !bucket.is_expired(&key, record.modified, now);
+            if there {
+                watchers.tell(transaction, now, &key, &record)?;
+            }
+            Ok(Some((record.body, there)))
+        };
+        let Some((body, there)) = self.store.write(command).await? else {
+            return Ok(false);
+        };
+        self.bodies.remove(&body);
+        Ok(there)
+    }
+
     /// Removes the bodies that no record refers to.
     ///
     /// # Errors
@@ -198,23 +220,7 @@ impl BucketOperations for Local {
         key: String,
     ) -> BoxFuture<'a, Result<(), Error>> {
         named(bucket, DELETE, async move {
-            let bucket = Arc::clone(self.bucket(bucket)?);
-            let now = self.now_moment();
-            let watchers = self.watchers(Edge::OnDeleted, &bucket, &key);
-            let command = move |transaction: &mut Transaction<'_, '_>| {
-                let deleted = super::delete(transaction, &bucket, &key)?;
-                // What has expired is gone for everyone but the store.
-                if let Some(record) = &deleted
-                    && !bucket.is_expired(&key, record.modified, now)
-                {
-                    watchers.tell(transaction, now, &key, record)?;
-                }
-                Ok(deleted)
-            };
-            if let Some(deleted) = self.store.write(command).await? {
-                self.bodies.remove(&deleted.body);
-            }
-            Ok(())
+            self.delete(self.bucket(bucket)?, key).await.map(drop)
         })
     }
 

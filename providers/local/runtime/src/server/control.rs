@@ -12,7 +12,9 @@ use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use ifc_manifest::kind::bucket::LIST_LIMIT;
 use ifc_manifest::size::SYNC_BODY;
+use ifc_runtime::bucket::ListObjects;
 use ifc_runtime::event::random_id;
 use ifc_runtime::http::problem;
 use ifc_runtime::{Error, ErrorKind, axum};
@@ -132,6 +134,23 @@ impl Control {
                 let consumer = rest.trim_end_matches("/replay");
                 json!({ "records": local.replay(consumer, from(body)?).await? })
             }
+            ["buckets", rest] if post && rest.ends_with("/url") => {
+                let bucket = rest.trim_end_matches("/url");
+                let url = match object(body)? {
+                    (key, Some(Value::Bool(true))) => local.url_to_write(bucket, &key)?,
+                    (key, _) => local.url_to_read(bucket, &key)?,
+                };
+                json!({ "url": url })
+            }
+            ["buckets", rest] if post && rest.ends_with("/remove") => {
+                let bucket = rest.trim_end_matches("/remove");
+                local.remove_object(bucket, &object(body)?.0).await?;
+                json!({ "removed": true })
+            }
+            ["buckets", bucket] if get => {
+                let wanted = list(parts.uri.query().unwrap_or_default())?;
+                report::objects(&local.page_of_objects(bucket, &wanted)?)
+            }
             ["invoke", unit] if post => local.invoke_unit(unit, event(body)?).await?,
             ["removals"] if post => {
                 let removal = Removal::from_json(&event(body)?);
@@ -209,6 +228,28 @@ fn ids(body: &[u8]) -> Result<Option<Vec<String>>, Error> {
     }
 }
 
+/// The key in `{"key": …}`, and what else is said: `"write"`, whether it is to be written.
+fn object(body: &[u8]) -> Result<(String, Option<Value>), Error> {
+    let asked = event(body)?;
+    let key = asked.get("key").and_then(Value::as_str);
+    let key = key.ok_or_else(|| invalid("`key` must be a text"))?;
+    Ok((key.to_owned(), asked.get("write").cloned()))
+}
+
+/// Which objects a query wants: `prefix`, `folders`, `limit`, `cursor`.
+fn list(query: &str) -> Result<ListObjects, Error> {
+    let limit = parameter(query, "limit").map_or(Ok(LIST_LIMIT.max as u32), str::parse);
+    let limit = limit
+        .ok()
+        .filter(|limit| LIST_LIMIT.contains(u64::from(*limit)));
+    Ok(ListObjects {
+        prefix: parameter(query, "prefix").map(unescape).unwrap_or_default(),
+        folders: parameter(query, "folders") == Some("true"),
+        limit: limit.ok_or_else(|| invalid("`limit` must be 1 to 1,000"))?,
+        cursor: parameter(query, "cursor").map(unescape),
+    })
+}
+
 /// The moment in `{"from": seconds}`, since the epoch.
 fn from(body: &[u8]) -> Result<SystemTime, Error> {
     let seconds = event(body)?.get("from").and_then(Value::as_u64);
@@ -259,6 +300,28 @@ impl Drop for ControlFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_and_objects_are_read_from_requests() {
+        let wanted = list("prefix=a%2Fb&folders=true&limit=7&cursor=x%20y").unwrap();
+        assert_eq!(wanted.prefix, "a/b");
+        assert!(wanted.folders);
+        assert_eq!(wanted.limit, 7);
+        assert_eq!(wanted.cursor.as_deref(), Some("x y"));
+        let all = list("").unwrap();
+        assert_eq!(
+            (all.prefix.as_str(), all.limit, all.cursor),
+            ("", 1_000, None)
+        );
+        for bad in ["limit=0", "limit=1001", "limit=many"] {
+            assert!(list(bad).is_err(), "{bad}");
+        }
+        let (key, write) = object(b"{\"key\":\"k\",\"write\":true}").unwrap();
+        assert_eq!((key.as_str(), write), ("k", Some(Value::Bool(true))));
+        for bad in [&b""[..], b"{}", b"{\"key\":1}", b"{"] {
+            assert!(object(bad).is_err());
+        }
+    }
 
     #[test]
     fn ids_are_all_or_a_list() {
