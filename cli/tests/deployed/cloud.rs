@@ -165,7 +165,9 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    pub(crate) fn copied() -> Orders {
+    /// The copy is a package of this name, which must be used by one test only: programs of all tests
+    /// are built into one directory.
+    pub(crate) fn copied(name: &str) -> Orders {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().canonicalize().unwrap().join("orders");
         let example = root().join("examples/orders");
@@ -175,7 +177,7 @@ impl Orders {
             fs::copy(entry.path(), path.join("src").join(entry.file_name())).unwrap();
         }
         let manifest = fs::read_to_string(example.join("Cargo.toml")).unwrap();
-        fs::write(path.join("Cargo.toml"), detached(&manifest)).unwrap();
+        fs::write(path.join("Cargo.toml"), detached(&manifest, name)).unwrap();
         // The versions that the workspace was tested with, which are on this machine.
         fs::copy(root().join("Cargo.lock"), path.join("Cargo.lock")).unwrap();
         Orders {
@@ -206,12 +208,13 @@ impl Orders {
 }
 
 /// A member's manifest as that of a package of its own, with what it inherits written out.
-fn detached(manifest: &str) -> String {
+fn detached(manifest: &str, name: &str) -> String {
     let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let workspace: toml_edit::DocumentMut = workspace.parse().unwrap();
     let mut manifest: toml_edit::DocumentMut = manifest.parse().unwrap();
     let inherited = &workspace["workspace"];
     let package = manifest["package"].as_table_mut().unwrap();
+    package["name"] = toml_edit::value(name);
     for field in ["edition", "rust-version", "license"] {
         package[field] = inherited["package"][field].clone();
     }

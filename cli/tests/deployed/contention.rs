@@ -12,7 +12,7 @@ fn of_two_applies_at_once_one_waits_or_is_told_who_holds_the_stage() {
         Ok(cloud) => cloud,
         Err(skipped) => return skipped.report("two applies to AWS at once"),
     };
-    let orders = Orders::copied();
+    let orders = Orders::copied("orders-twice");
     // Built beforehand, so that both begin at once.
     orders.ifc(&cloud, "plan").success();
     // The first is held in the middle of its work until the second has seen its lock.

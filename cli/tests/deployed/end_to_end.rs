@@ -48,7 +48,7 @@ fn an_order_goes_its_way_and_nothing_is_denied() {
         Ok(cloud) => cloud,
         Err(skipped) => return skipped.report("an application deployed to AWS"),
     };
-    let orders = Orders::copied();
+    let orders = Orders::copied("orders-go");
     let ifc = |arguments: &str| orders.ifc(&cloud, arguments);
 
     ifc("apply --yes").success();

@@ -14,7 +14,7 @@ fn without_any_one_of_its_permissions_a_unit_is_denied_what_it_is_for() {
         Ok(cloud) => cloud,
         Err(skipped) => return skipped.report("the permissions of units on AWS"),
     };
-    let orders = Orders::copied();
+    let orders = Orders::copied("orders-may");
     orders.ifc(&cloud, "apply --yes").success();
     let roles = within(
         &cloud.query("iam", "Action=ListRoles&Version=2010-05-08"),
