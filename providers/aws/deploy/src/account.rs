@@ -76,7 +76,9 @@ impl Account {
     /// # Errors
     /// As [`Account::connect`].
     pub async fn identify(config: SdkConfig) -> Result<Account, AccountError> {
-        let Some(region) = config.region().map(ToString::to_string) else {
+        // A variable that is set to nothing says nothing.
+        let region = config.region().map(ToString::to_string);
+        let Some(region) = region.filter(|region| !region.is_empty()) else {
             return Err(AccountError::NoRegion);
         };
         let provider =
@@ -295,6 +297,9 @@ mod tests {
         let error = Account::identify(config).await.unwrap_err();
         assert_eq!(error, AccountError::NoRegion);
         assert!(error.help().contains("AWS_REGION"));
+        let config = self::config("http://127.0.0.1:1").region(Region::new(""));
+        let error = Account::identify(config.load().await).await.unwrap_err();
+        assert_eq!(error, AccountError::NoRegion);
     }
 
     #[tokio::test]
