@@ -422,3 +422,26 @@ fn what_was_lost_is_found() {
     ];
     holds(1, &moves);
 }
+
+/// What was found by its name, because its part has another address now, was believed to have the
+/// tags that are wanted, whichever it had.
+#[test]
+fn what_is_found_by_its_name_gets_the_tags_that_are_wanted() {
+    let shape = Shape {
+        name: Some(6),
+        ..PLAIN
+    };
+    let next = Release {
+        wider: true,
+        tagged: true,
+        ..Release::default()
+    };
+    let moves = [
+        Want(2, shape),
+        Run(CALM),
+        Lose,
+        Release(next),
+        Rename(2, 3, false),
+    ];
+    holds(120_206, &moves);
+}
