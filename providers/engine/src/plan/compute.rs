@@ -281,13 +281,12 @@ impl<'a> Planner<'a> {
                 self.create(part, planned, "it is new".to_owned());
             }
             Some(reading @ Reading::Present { actual, owner }) => {
-                // It may be one that another part was, or that an earlier release tagged: that it is
-                // ours does not say that it has the tags which are wanted now.
+                // It may be one that another part was, or that an earlier release tagged.
                 let found = self.observations.found.get(&planned.identity());
-                let record = PartRecord {
-                    tags: found.map_or_else(BTreeMap::new, |target| target.tags.clone()),
-                    ..blank_record(&planned, actual)
-                };
+                let mut record = blank_record(&planned, actual);
+                if let Some(found) = found {
+                    record.tags.clone_from(&found.tags);
+                }
                 let existing = Existing {
                     record: &record,
                     leftover: false,
