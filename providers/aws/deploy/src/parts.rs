@@ -54,6 +54,12 @@ pub(crate) trait PartType: Send + Sync {
     /// Makes it. That it exists already is a failure whose code says so; nothing was touched then.
     async fn create(&self, aws: &Clients, part: &Desired, token: &str) -> Made;
 
+    /// What an operator may change, so that `read` does not tell it. An update finds what was
+    /// recorded of it, where anything was, and leaves it alone unless that is to be another.
+    fn operated(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Brings what was found to what it should be, tags included.
     async fn update(&self, aws: &Clients, found: &Present, part: &Desired) -> Made;
 

@@ -135,9 +135,9 @@ impl Provider for Aws {
         Ok(told(part, made))
     }
 
-    async fn update(&self, _: &Actual, to: &Desired) -> Result<Progress<Actual>, ProviderError> {
+    async fn update(&self, from: &Actual, to: &Desired) -> Result<Progress<Actual>, ProviderError> {
         let target = &to.target;
-        let found = match self.found(target).await? {
+        let mut found = match self.found(target).await? {
             Found::Present(found) => found,
             Found::Settling(note) => return Err(Failure::not_ready(note, BEHIND).into()),
             Found::Absent => {
@@ -149,6 +149,12 @@ impl Provider for Aws {
             }
         };
         let part_type = self.type_of(target)?;
+        for name in part_type.operated() {
+            if let Some(recorded) = from.properties.get(*name) {
+                let properties = &mut found.properties;
+                properties.insert((*name).to_owned(), recorded.clone());
+            }
+        }
         let made = part_type.update(&self.clients, &found, to).await?;
         Ok(told(to, made))
     }

@@ -1,9 +1,9 @@
 //! What keeps data: buckets, tables, secrets, configuration.
 
-use super::life::{Life, Scene, create, delete, desired, live};
+use super::life::{Life, Scene, create, delete, desired, holds, live, update};
 use crate::catalog;
 use crate::parts::{Look as _, Values};
-use ifc_engine::{Provider as _, Reading};
+use ifc_engine::{Actual, Desired, Provider as _, Reading};
 use serde_json::{Value as Json, json};
 
 fn private_bucket() -> Json {
@@ -214,8 +214,51 @@ async fn parameter() {
             json!({"Type": "String", "Value": "10"}),
             json!({"Type": "String", "Value": "20"}),
         ],
-        untold: &[],
+        untold: &["Value"],
         owned: true,
     };
     live(&scene, &life).await;
+}
+
+#[tokio::test]
+async fn operated_parameter() {
+    let Some(scene) = Scene::set("what operators set", 308).await else {
+        return;
+    };
+    let name = "/shop/dev/limit-abcdef";
+    let ssm = &scene.aws.clients().ssm;
+    let value = async || {
+        let answer = ssm.get_parameter().name(name).send().await.unwrap();
+        answer.parameter.unwrap().value.unwrap()
+    };
+    let form = |value: &str| {
+        let properties = json!({"Type": "String", "Value": value});
+        desired(catalog::PARAMETER, name, &properties, &Values::new())
+    };
+    // What the engine says that there is: what is told, and what was recorded of the rest.
+    let recorded = |part: &Desired, outputs: &Values| Actual {
+        properties: part.properties.clone(),
+        outputs: outputs.clone(),
+    };
+    let ten = form("10");
+    let outputs = create(&scene.aws, &ten).await.unwrap();
+    assert_eq!(value().await, "10");
+    let set = ssm.put_parameter().name(name).value("35").overwrite(true);
+    set.send().await.unwrap();
+    let seen = holds(&scene.aws, &ten, &["Value"]).await;
+    assert_eq!(seen.properties.get("Value"), None);
+
+    let mut tagged = ten.clone();
+    let tag = ("feature".to_owned(), "checkout".to_owned());
+    tagged.target.tags.extend([tag]);
+    let from = recorded(&ten, &outputs);
+    update(&scene.aws, &from, &tagged).await.unwrap();
+    assert_eq!(value().await, "35");
+
+    let mut twenty = form("20");
+    twenty.target.tags.clone_from(&tagged.target.tags);
+    let from = recorded(&tagged, &outputs);
+    update(&scene.aws, &from, &twenty).await.unwrap();
+    assert_eq!(value().await, "20");
+    scene.end();
 }

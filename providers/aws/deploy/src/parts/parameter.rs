@@ -1,4 +1,5 @@
-//! `AWS::SSM::Parameter`: a configuration value.
+//! `AWS::SSM::Parameter`: a configuration value. The code and the stage give its default; what
+//! `ifc config set` makes of it is no drift, and stays until the default is another.
 
 use super::{
     Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags, Told, made,
@@ -23,11 +24,14 @@ impl PartType for Parameter {
         Ok(Found::Present(Present {
             properties: Collected::new()
                 .text("Type", parameter.r#type().map(ParameterType::as_str))
-                .text("Value", parameter.value())
                 .done(),
             outputs: outputs([("Ref", name)]),
             tags: Some(tags(aws, name, &arn).await?),
         }))
+    }
+
+    fn operated(&self) -> &'static [&'static str] {
+        &["Value"]
     }
 
     async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
