@@ -179,6 +179,16 @@ fn a_stage_from_first_to_last() {
     assert!(errors.contains("did you mean `notes`?"), "{errors}");
     ifc("destroy --yes --delete notes").success();
     assert!(!table.exists());
+    // Whoever does not know whether it came to its end says it again.
+    let again = ifc("destroy --yes --delete notes --delete notes/table");
+    let told = again.errors.clone();
+    again.success();
+    for name in ["notes", "notes/table"] {
+        let warning = format!("`--delete {name}` agrees to nothing");
+        assert!(told.contains(&warning), "{told}");
+    }
+    let errors = ifc("destroy --yes --delete note").failure(2);
+    assert!(errors.contains("did you mean `notes`?"), "{errors}");
     assert_eq!(ifc("state show").success(), "nothing is recorded\n");
     let status = ifc("status").success();
     assert!(!status.contains("program"), "{status}");

@@ -1,6 +1,7 @@
 //! `ifc apply`: makes a stage what the application says.
 
-use super::plan::{Aim, check_consents, options, preface, show};
+use super::consent::check_consents;
+use super::plan::{Aim, options, preface, show};
 use crate::arguments::{Apply, Global};
 use crate::exit::Exit;
 use crate::failure::{Context as _, Failure};
@@ -25,7 +26,7 @@ fn fresh(global: &Global, apply: &Apply) -> Result<Exit, Failure> {
     let stage = Stage::find(global, &apply.choice)?;
     let (aim, wanted) = Aim::application(&stage, "apply")?;
     let plan = aim.plan(&stage, &options)?;
-    check_consents(&apply.consent, &plan)?;
+    check_consents(&apply.consent, &plan, &stage, Reach::Online, Some(&wanted))?;
     let work = Work {
         stage: &stage,
         aim: &aim,

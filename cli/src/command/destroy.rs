@@ -1,11 +1,12 @@
 //! `ifc destroy`: deletes a stage, but for what is retained or protected.
 
 use super::apply::{Work, check_can_ask};
-use super::plan::{Aim, check_consents, options};
+use super::consent::check_consents;
+use super::plan::{Aim, options};
 use crate::arguments::{Consent, Destroy, Global};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::stage::Stage;
+use crate::stage::{Reach, Stage};
 
 pub(crate) fn run(global: &Global, destroy: &Destroy) -> Result<Exit, Failure> {
     check_can_ask(destroy.yes)?;
@@ -17,7 +18,7 @@ pub(crate) fn run(global: &Global, destroy: &Destroy) -> Result<Exit, Failure> {
     let stage = Stage::find(global, &destroy.choice)?;
     let aim = Aim::nothing(&stage, "destroy")?;
     let plan = aim.plan(&stage, &options)?;
-    check_consents(&consent, &plan)?;
+    check_consents(&consent, &plan, &stage, Reach::Online, None)?;
     let work = Work {
         stage: &stage,
         aim: &aim,

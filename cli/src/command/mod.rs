@@ -7,6 +7,7 @@ mod check;
 mod child;
 mod completions;
 mod config;
+mod consent;
 mod destroy;
 mod dev;
 mod doctor;

@@ -1,5 +1,6 @@
 //! `ifc plan`: what would have to be done, without doing any of it.
 
+use super::consent::check_consents;
 use crate::application;
 use crate::arguments::{Consent, Global, Plan as Arguments};
 use crate::exit::Exit;
@@ -49,11 +50,11 @@ fn run_plainly(global: &Global, arguments: &Arguments) -> Result<(Exit, bool), F
             (aim.plan(&stage, &options)?, Some(wanted))
         }
     };
-    check_consents(&arguments.consent, &planned)?;
+    let reach = Reach::of_flag(arguments.offline);
+    check_consents(&arguments.consent, &planned, &stage, reach, wanted.as_ref())?;
     if arguments.output.json {
         terminal::print(&format!("{}\n", planned.to_json()))?;
     } else {
-        let reach = Reach::of_flag(arguments.offline);
         let mut title = stage.title(reach)?;
         if reach == Reach::Online {
             title.push_str(&preface(&stage)?);
@@ -164,38 +165,4 @@ pub(super) fn options(consent: &Consent) -> Result<PlanOptions, Failure> {
                 .collect::<Result<_, _>>()?,
         },
     })
-}
-
-/// Refuses to agree to what the stage does not have: it is mistyped, and what was meant would be
-/// refused or kept.
-pub(super) fn check_consents(consent: &Consent, plan: &Plan) -> Result<(), Failure> {
-    let changes = plan.changes.iter().map(|change| &change.address);
-    let orphans = plan.orphans.iter().map(|orphan| &orphan.address);
-    let refusals = plan
-        .refusals
-        .iter()
-        .filter_map(|refusal| refusal.address.as_ref());
-    let known: BTreeSet<String> = changes
-        .chain(orphans)
-        .chain(refusals)
-        .flat_map(|address| [address.to_string(), address.resource().to_owned()])
-        .collect();
-    let flags = [
-        ("--delete", &consent.delete),
-        ("--allow-replace", &consent.allow_replace),
-        ("--take-over", &consent.take_over),
-    ];
-    for (flag, names) in flags {
-        if let Some(name) = names.iter().find(|name| !known.contains(*name)) {
-            let failure = Failure::usage(format!(
-                "`{flag} {name}` agrees to nothing: the stage has no such resource or part"
-            ));
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            return Err(match ifc_graph::suggest::sentence(name, &known) {
-                Some(sentence) => failure.help(sentence),
-                None => failure.help("`ifc status` lists what it has"),
-            });
-        }
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::error::EngineError;
 use crate::journal::{self, DecodeFault, Record, Replayed, Segment, Segments};
 use crate::lock::Lease;
-use crate::model::{ApplicationName, StageName};
+use crate::model::{ApplicationName, PartAddress, StageName};
 use crate::state::State;
 use crate::store::StateStore;
 use crate::store_access::{Written, list, read, remove, write_once};
@@ -62,6 +62,8 @@ pub(crate) struct Pending {
     pub(crate) closed: bool,
     pub(crate) sealed: bool,
     pub(crate) open_steps: usize,
+    /// Whatever it began with and no longer has.
+    pub(crate) removed: BTreeSet<PartAddress>,
 }
 
 impl StageStore<'_> {
@@ -127,6 +129,7 @@ impl StageStore<'_> {
             closed: replayed.closed,
             sealed: replayed.sealed,
             open_steps: replayed.open_steps,
+            removed: &addresses(&base) - &addresses(&replayed.state),
         };
         Ok(Some(Loaded {
             state: replayed.state,
@@ -362,6 +365,12 @@ enum Snapshot {
     Whole(Box<State>),
     Damaged(String),
     Gone,
+}
+
+/// The parts of a state, and those that its leftovers were.
+fn addresses(state: &State) -> BTreeSet<PartAddress> {
+    let leftovers = state.leftovers.values().map(|leftover| &leftover.address);
+    state.parts.keys().chain(leftovers).cloned().collect()
 }
 
 fn command_of(segments: &Segments) -> String {

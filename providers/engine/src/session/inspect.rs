@@ -9,12 +9,16 @@ use crate::model::{Identity, PartAddress};
 use crate::plan::{Drift, PlanOptions};
 use crate::provider::{Owner, Provider, Reading};
 use crate::state::{State, Unsettled};
+use std::collections::BTreeSet;
 
 /// What a stage's store says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// The state, with what an interrupted command left.
     pub state: State,
+    /// The parts that the last command removed, when it did not get as far as a snapshot: the state
+    /// no longer has them.
+    pub removed: BTreeSet<PartAddress>,
     /// The command that was interrupted, or is running.
     pub interrupted: Option<Interrupted>,
     /// Who holds the lock.
@@ -80,7 +84,9 @@ impl Session {
         let found = lock::look(&*self.store, &*self.clock).await;
         let found = found.map_err(|failure| self.lock_failure(failure))?;
         let is_unborn = loaded.is_unborn();
+        let removed = loaded.pending.as_ref();
         Ok(Inspection {
+            removed: removed.map_or_else(BTreeSet::new, |pending| pending.removed.clone()),
             holder: found.and_then(|(contents, _)| contents?.holder),
             interrupted: loaded
                 .pending

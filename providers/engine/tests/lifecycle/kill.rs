@@ -116,6 +116,25 @@ fn killed_again_and_again() {
 }
 
 #[test]
+fn a_read_only_look_says_what_was_removed() {
+    let stage = Stage::new();
+    let parts = [
+        thing("queue"),
+        thing("table").after(&thing("queue").address),
+    ];
+    stage.apply(&parts);
+    let removed = || stage.clock.run(stage.session().inspect()).unwrap().removed;
+    assert!(removed().is_empty());
+    // The table goes first, and of the queue nobody hears any more.
+    stage.world.kill_at(1, true);
+    assert!(stage.apply_until_killed(&[]));
+    stage.world.revive();
+    assert_eq!(removed(), [thing("table").address].into());
+    stage.apply(&[]);
+    assert!(removed().is_empty());
+}
+
+#[test]
 fn a_read_only_look_says_what_was_interrupted() {
     let stage = Stage::new();
     stage.world.kill_at(0, true);
