@@ -3,6 +3,7 @@
 
 use crate::catalog::{self, Entry, Name, OBJECT, ROLE};
 use crate::naming::Context;
+use crate::preflight;
 use ifc_engine::{Blueprint, Naming, Part, PhysicalName};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,12 @@ pub fn policy(blueprint: &Blueprint, context: &Context, breadth: Breadth) -> Jso
                 _ => on.extend(arns.iter().filter(|arn| fits(action, arn)).cloned()),
             }
         }
+    }
+    if preflight::functions(blueprint).next().is_some() {
+        needed.insert(
+            preflight::ACTION.to_owned(),
+            BTreeSet::from(["*".to_owned()]),
+        );
     }
     for (action, others) in [("iam:PassRole", roles), ("s3:GetObject", programs)] {
         if let Some(on) = needed.get_mut(action) {

@@ -26,6 +26,7 @@ pub use naming::Context;
 
 mod account;
 mod parts;
+mod preflight;
 mod provider;
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 
 use crate::account::Account;
 use crate::catalog::{self, Entry};
-use crate::parts::{self, Clients, Failure, Found, PartType, Present, Values};
+use crate::parts::{self, Clients, Failure, Found, PartType, Present, Told, Values};
+use crate::preflight;
 use ifc_engine::provider::{Api, Finding};
 use ifc_engine::{
     Actual, Blueprint, Desired, Owner, PartType as TypeName, Progress, Provider, ProviderError,
@@ -175,8 +176,19 @@ impl Provider for Aws {
         }
     }
 
-    async fn preflight(&self, _: &Blueprint) -> Result<Vec<Finding>, ProviderError> {
-        Ok(Vec::new())
+    async fn preflight(&self, blueprint: &Blueprint) -> Result<Vec<Finding>, ProviderError> {
+        if preflight::functions(blueprint).next().is_none() {
+            return Ok(Vec::new());
+        }
+        let answer = self.clients.lambda.get_account_settings().send().await;
+        let limits = match answer.told(preflight::ACTION, "the account") {
+            Ok(settings) => settings.account_limit,
+            // A deployer without this right can deploy all the same.
+            Err(failure) if failure.is_denied() => None,
+            Err(failure) => return Err(failure.into()),
+        };
+        let limit = limits.map(|limits| i64::from(limits.concurrent_executions));
+        Ok(limit.map_or_else(Vec::new, |limit| preflight::findings(blueprint, limit)))
     }
 }
 
