@@ -179,7 +179,7 @@ impl EventBusSpec {
     /// When a required key is missing.
     pub fn decode(config: &Value) -> Result<Self, SpecError> {
         Ok(EventBusSpec {
-            filterable: required(texts(config, "filterable"), "filterable")?,
+            filterable: required(config.get("filterable").and_then(texts), "filterable")?,
             owner: config.text("owner").map(str::to_owned),
         })
     }
@@ -191,10 +191,12 @@ impl EventBusSpec {
     }
 }
 
-/// The list of texts under `key`.
-fn texts(config: &Value, key: &str) -> Option<Vec<String>> {
-    config.get(key)?;
-    let texts = config.list(key).iter().map(|value| match value {
+/// A list of texts.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let Value::Array(values) = value else {
+        return None;
+    };
+    let texts = values.iter().map(|value| match value {
         Value::Text(text) => Some(text.clone()),
         _ => None,
     });
@@ -519,37 +521,43 @@ impl Pattern {
 }
 
 fn decode(config: &Value) -> Option<Pattern> {
-    let pattern = config.get("pattern")?;
-    // A test that only a newer version knows must not widen the pattern.
-    let Value::Map(tests) = pattern else {
+    // A test that only a newer version knows must not widen the pattern, here and below.
+    let Value::Map(tests) = config.get("pattern")? else {
         return None;
     };
     let known = ["type", "source", "subject", "fields"];
     if tests.keys().any(|test| !known.contains(&test.as_str())) {
         return None;
     }
-    let test = |key| match pattern.get(key) {
+    let test = |key| match tests.get(key) {
         None => Some(None),
         Some(test) => decode_match(test).map(Some),
     };
-    let mut fields = BTreeMap::new();
-    if let Value::Map(entries) = pattern.get("fields")? {
-        for path in entries.keys() {
-            fields.insert(path.clone(), texts(pattern.get("fields")?, path)?);
-        }
-    }
+    let Value::Map(fields) = tests.get("fields")? else {
+        return None;
+    };
+    let fields = fields
+        .iter()
+        .map(|(path, values)| Some((path.clone(), texts(values)?)));
     Some(Pattern {
         event_type: test("type")?,
         source: test("source")?,
         subject: test("subject")?,
-        fields,
+        fields: fields.collect::<Option<_>>()?,
     })
 }
 
 fn decode_match(test: &Value) -> Option<Match> {
-    match test.text("prefix") {
-        Some(prefix) => Some(Match::Prefix(prefix.to_owned())),
-        None => texts(test, "any_of").map(Match::AnyOf),
+    let Value::Map(entries) = test else {
+        return None;
+    };
+    let mut entries = entries.iter();
+    match (entries.next()?, entries.next()) {
+        ((sort, Value::Text(prefix)), None) if sort == "prefix" => {
+            Some(Match::Prefix(prefix.clone()))
+        }
+        ((sort, values), None) if sort == "any_of" => texts(values).map(Match::AnyOf),
+        _ => None,
     }
 }
 

@@ -34,6 +34,38 @@ fn what_is_declared_is_what_is_read() {
 }
 
 #[test]
+fn a_pattern_of_a_newer_version_is_refused_and_not_read_as_a_wider_one() {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let map = |entries: &[(&str, Value)]| {
+        let entries = entries.iter().cloned();
+        Value::Map(
+            entries
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        )
+    };
+    let prefix = ("prefix", text("eu"));
+    let none = ("fields", map(&[]));
+    for tests in [
+        map(&[
+            none.clone(),
+            ("type", map(&[prefix.clone(), ("suffix", text("x"))])),
+        ]),
+        map(&[
+            none.clone(),
+            ("type", map(&[prefix.clone(), ("any_of", text("x"))])),
+        ]),
+        map(&[none.clone(), ("type", map(&[("any_of", text("x"))]))]),
+        map(&[none.clone(), ("time", map(std::slice::from_ref(&prefix)))]),
+        map(&[("fields", map(&[("data.region", map(&[prefix]))]))]),
+        map(&[("fields", text("data.region"))]),
+    ] {
+        let read = Pattern::decode(&map(&[("pattern", tests.clone())]));
+        assert!(read.is_err(), "{tests:?} was read as {read:?}");
+    }
+}
+
+#[test]
 fn a_rule_is_tried_for_a_day_by_default_even_with_the_shortest_backoffs() {
     let delays = (1..RETRY.max_attempts).map(|attempt| RETRY.backoff_after(attempt) / 2);
     assert!(delays.sum::<Duration>() >= Duration::from_secs(24 * 3600));
