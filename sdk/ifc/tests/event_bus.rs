@@ -283,6 +283,12 @@ async fn what_the_contract_does_not_allow_is_refused_before_it_is_put(cloud: Tes
         EVENTS.put(&small).subject("a\nb"),
         EVENTS.put(&small).source("aws.s3"),
         EVENTS.put(&small).id("ä"),
+        EVENTS
+            .put(&small)
+            .time(SystemTime::UNIX_EPOCH - Duration::from_millis(1)),
+        EVENTS
+            .put(&small)
+            .time(SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800)),
         EVENTS.put(&Placed {
             cents: 1.5.into(),
             ..small.clone()

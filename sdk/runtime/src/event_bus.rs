@@ -4,7 +4,7 @@
 use crate::log::{parse_timestamp, timestamp};
 use crate::{BoxFuture, Delivery, Error, Target, TraceContext};
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The context attributes of a CloudEvent that a [`Delivery`] has no place of its own for.
 ///
@@ -20,7 +20,7 @@ pub struct EventContext {
     /// To what: at most [`SUBJECT_BYTES_MAX`](ifc_manifest::kind::event_bus::SUBJECT_BYTES_MAX)
     /// bytes.
     pub subject: Option<String>,
-    /// When, to the millisecond.
+    /// When, to the millisecond; see [`EventContext::tells`].
     pub time: SystemTime,
 }
 
@@ -42,6 +42,13 @@ impl EventContext {
             attributes.insert(SUBJECT.to_owned(), subject.clone());
         }
         attributes
+    }
+
+    /// Whether the attributes can tell this time: it is in the years from 1970 to 9999.
+    pub fn tells(time: SystemTime) -> bool {
+        let told = parse_timestamp(&timestamp(time));
+        let lost = told.and_then(|told| time.duration_since(told).ok());
+        lost.is_some_and(|lost| lost < Duration::from_millis(1))
     }
 
     /// What the delivery of an event says; `None` when it is not one of a bus.
@@ -93,7 +100,6 @@ pub trait EventBusOperations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn attributes_are_read_back() {

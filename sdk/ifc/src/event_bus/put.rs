@@ -64,7 +64,7 @@ impl PutEvent {
         self
     }
 
-    /// When it happened, to the millisecond. Now when not given.
+    /// When it happened, to the millisecond, in the years from 1970 to 9999. Now when not given.
     pub fn time(mut self, time: SystemTime) -> PutEvent {
         self.time = Some(time);
         self
@@ -141,6 +141,11 @@ impl PutEvent {
             );
             return Err(Error::new(ErrorKind::Invalid, message));
         }
+        let time = self.time.unwrap_or_else(crate::now);
+        if !EventContext::tells(time) {
+            let message = "the time of the event is not in the years from 1970 to 9999";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         Ok(OutgoingEvent {
             id: self.id,
             fields: lifted(self.filterable, &data)?,
@@ -148,7 +153,7 @@ impl PutEvent {
                 event_type: self.event_type.to_owned(),
                 source: self.source.into_owned(),
                 subject: self.subject,
-                time: self.time.unwrap_or_else(crate::now),
+                time,
             },
             data,
             trace: Invocation::trace(),
