@@ -144,7 +144,7 @@ thread_local! {
 
 /// What stands in the place of something else.
 fn replacement(draw: &mut Draw<'_>) -> Value {
-    match draw.below(12) {
+    match draw.below(13) {
         0 => Value::Null,
         1 => json!(true),
         2 => json!(-1),
@@ -156,6 +156,7 @@ fn replacement(draw: &mut Draw<'_>) -> Value {
         8 => json!("ey%JhIjoxfQ==\u{ffff}"),
         9 => json!("{\"ifc\":{\"due\":\"2026-13-01T01:00:00Z\"},\"body\":1}"),
         10 => json!({ "ifc": { "id": "i", "trace": "00-x", "attributes": {} }, "body": [1] }),
+        11 => json!("9999999999999999999-01-01T00:00:00Z"),
         _ => Value::String(draw.text()),
     }
 }

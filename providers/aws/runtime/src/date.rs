@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// Reads a date of ISO 8601 in UTC, from 1970 on; fractions of a second are dropped.
+/// Reads a date of ISO 8601 in UTC, in the years from 1970 to 9999; fractions of a second are dropped.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let time = time.split_once('.').map_or(time, |(seconds, _)| seconds);
@@ -27,7 +27,7 @@ pub(crate) fn parse_http(text: &str) -> Option<SystemTime> {
 }
 
 fn at([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Option<SystemTime> {
-    let valid = year >= 1970
+    let valid = (1970..=9999).contains(&year)
         && (1..=12).contains(&month)
         && (1..=31).contains(&day)
         && hour < 24
@@ -75,6 +75,9 @@ mod tests {
             ("2026-01-15", None),
             ("2026-01-+5T12:00:00Z", None),
             ("1969-12-31T23:59:59Z", None),
+            ("9999-12-31T23:59:59Z", Some(253_402_300_799)),
+            ("10000-01-01T00:00:00Z", None),
+            ("9999999999999999999-01-01T00:00:00Z", None),
         ] {
             let seconds = parse(text).map(|time| {
                 let since = time.duration_since(SystemTime::UNIX_EPOCH);
