@@ -57,4 +57,4 @@ macro_rules! bounded {
     };
 }
 
-bounded! { records cron filters events cursors expressions lambda }
+bounded! { records cron filters patterns events cloud_events cursors expressions lambda }
