@@ -1,4 +1,4 @@
-//! Values as JSON, for what is written down or counted.
+//! Values as JSON and back, for what is written down, sent or counted.
 
 use ifc_engine::Value;
 use serde_json::Value as Json;
@@ -15,5 +15,19 @@ pub(crate) fn of(value: &Value) -> Json {
             let fields = map.iter().map(|(key, item)| (key.clone(), of(item)));
             Json::Object(fields.collect())
         }
+    }
+}
+
+/// JSON as a value. What is no whole number is told as text.
+pub(crate) fn read(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(flag) => Value::Bool(*flag),
+        Json::Number(number) => number
+            .as_i64()
+            .map_or_else(|| Value::text(number.to_string()), Value::Integer),
+        Json::String(text) => Value::text(text),
+        Json::Array(items) => Value::List(items.iter().map(read).collect()),
+        Json::Object(map) => Value::map(map.iter().map(|(key, item)| (key, read(item)))),
     }
 }

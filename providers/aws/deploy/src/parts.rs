@@ -36,8 +36,6 @@ pub(crate) use failure::{Absent, Failure, PROPAGATION, Told};
 #[cfg(test)]
 pub(crate) use object::key_of;
 pub(crate) use tags::{TagChange, Tags, owner, sdk_tags};
-#[cfg(test)]
-pub(crate) use values::from_json;
 pub(crate) use values::{Collected, Look, Values, list, outputs, set};
 
 use crate::account::Account;

@@ -3,7 +3,7 @@
 
 use super::{aws, cloud};
 use crate::catalog::{self, CATALOG};
-use crate::parts::{Tags, Values, from_json};
+use crate::parts::{Tags, Values};
 use crate::provider::Aws;
 use ifc_emulators::ModelProxy;
 use ifc_engine::{
@@ -111,7 +111,7 @@ pub(super) fn tags(stage: &str) -> Tags {
 /// A part as the engine asks for it.
 pub(super) fn desired(part_type: &str, name: &str, properties: &Json, outputs: &Values) -> Desired {
     let entry = catalog::find(part_type).unwrap();
-    let Value::Map(properties) = from_json(properties) else {
+    let Value::Map(properties) = crate::json::read(properties) else {
         panic!("{properties} is no map")
     };
     for property in properties.keys() {

@@ -10,6 +10,18 @@ use aws_sdk_apigatewayv2::types::{
 };
 use ifc_engine::{Desired, Progress, Target, async_trait};
 
+/// The one with the recorded id; the one there is when no id is recorded.
+fn recorded_or_any<T>(
+    mut found: Vec<T>,
+    target: &Target,
+    id_of: impl Fn(&T) -> Option<&str>,
+) -> Option<T> {
+    match target.outputs.text("Ref") {
+        Some(recorded) => found.into_iter().find(|one| id_of(one) == Some(recorded)),
+        None => found.pop(),
+    }
+}
+
 pub(super) struct Integration;
 
 #[async_trait]
@@ -100,7 +112,6 @@ impl PartType for Integration {
     }
 }
 
-/// The recorded one, else the one there is.
 async fn integration(
     aws: &Clients,
     api: &str,
@@ -109,16 +120,12 @@ async fn integration(
     let arn = api::arn(aws, &format!("{api}/integrations"));
     let answer = aws.apis.get_integrations().api_id(api).send().await;
     let found = answer.told("apigateway:GET", &arn).or_absent()?;
-    let mut found = found.and_then(|answer| answer.items).unwrap_or_default();
-    let recorded = target.outputs.text("Ref");
-    let known = found
-        .iter()
-        .position(|one| one.integration_id() == recorded);
-    Ok(match (known, recorded) {
-        (Some(known), _) => Some(found.swap_remove(known)),
-        (None, Some(_)) => None,
-        (None, None) => found.pop(),
-    })
+    let found = found.and_then(|answer| answer.items).unwrap_or_default();
+    Ok(recorded_or_any(
+        found,
+        target,
+        SdkIntegration::integration_id,
+    ))
 }
 
 pub(super) struct Route;
@@ -186,19 +193,12 @@ impl PartType for Route {
     }
 }
 
-/// The recorded one, else the one there is.
 async fn route(aws: &Clients, api: &str, target: &Target) -> Result<Option<SdkRoute>, Failure> {
     let arn = api::arn(aws, &format!("{api}/routes"));
     let answer = aws.apis.get_routes().api_id(api).send().await;
     let found = answer.told("apigateway:GET", &arn).or_absent()?;
-    let mut found = found.and_then(|answer| answer.items).unwrap_or_default();
-    let recorded = target.outputs.text("Ref");
-    let known = found.iter().position(|one| one.route_id() == recorded);
-    Ok(match (known, recorded) {
-        (Some(known), _) => Some(found.swap_remove(known)),
-        (None, Some(_)) => None,
-        (None, None) => found.pop(),
-    })
+    let found = found.and_then(|answer| answer.items).unwrap_or_default();
+    Ok(recorded_or_any(found, target, SdkRoute::route_id))
 }
 
 pub(super) struct Stage;

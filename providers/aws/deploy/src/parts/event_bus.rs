@@ -242,17 +242,7 @@ fn from_receiver(receiver: &Receiver) -> Value {
         .text("Id", Some(receiver.id()))
         .text("Arn", Some(receiver.arn()))
         .text("InputPath", receiver.input_path())
-        .with(
-            "DeadLetterConfig",
-            Collected::new().text("Arn", dead).nested(),
-        )
-        .with(
-            "RetryPolicy",
-            Collected::new()
-                .number("MaximumRetryAttempts", attempts)
-                .number("MaximumEventAgeInSeconds", age)
-                .nested(),
-        )
+        .delivery(dead, attempts, age)
         .nested()
         .unwrap_or_else(|| Value::Map(Values::new()))
 }

@@ -163,16 +163,6 @@ fn from_receiver(target: &Receiver) -> Option<Value> {
         .text("Arn", Some(target.arn()))
         .text("RoleArn", Some(target.role_arn()))
         .text("Input", target.input())
-        .with(
-            "DeadLetterConfig",
-            Collected::new().text("Arn", dead).nested(),
-        )
-        .with(
-            "RetryPolicy",
-            Collected::new()
-                .number("MaximumRetryAttempts", attempts)
-                .number("MaximumEventAgeInSeconds", age)
-                .nested(),
-        )
+        .delivery(dead, attempts, age)
         .nested()
 }

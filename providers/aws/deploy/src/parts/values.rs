@@ -1,8 +1,8 @@
 //! Properties as the SDK's calls need them, and answers as properties.
 
 use super::Failure;
+use crate::json;
 use ifc_engine::Value;
-use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 /// Properties, or outputs, by name.
@@ -84,7 +84,7 @@ pub(crate) trait Look {
 
     /// A value as JSON text, such as a policy.
     fn json(&self, name: &str) -> Option<String> {
-        self.value(name).map(|value| to_json(value).to_string())
+        self.value(name).map(|value| json::of(value).to_string())
     }
 }
 
@@ -144,11 +144,27 @@ impl Collected {
         let value =
             text.filter(|text| !text.is_empty())
                 .map(|text| match serde_json::from_str(text) {
-                    Ok(json) => from_json(&json),
+                    Ok(tree) => json::read(&tree),
                     // Told as it is, so that it counts as something else.
                     Err(_) => Value::text(text),
                 });
         self.with(name, value)
+    }
+
+    /// What becomes of deliveries that fail, in the words that EventBridge and its scheduler share.
+    #[must_use]
+    pub(crate) fn delivery(
+        self,
+        dead_letters: Option<&str>,
+        attempts: Option<i32>,
+        age: Option<i32>,
+    ) -> Collected {
+        let dead_letters = Collected::new().text("Arn", dead_letters);
+        let retry = Collected::new()
+            .number("MaximumRetryAttempts", attempts)
+            .number("MaximumEventAgeInSeconds", age);
+        self.with("DeadLetterConfig", dead_letters.nested())
+            .with("RetryPolicy", retry.nested())
     }
 
     pub(crate) fn done(self) -> Values {
@@ -182,41 +198,6 @@ pub(crate) fn outputs<const N: usize>(pairs: [(&str, &str); N]) -> Values {
         .into_iter()
         .map(|(name, text)| (name.to_owned(), Value::text(text)))
         .collect()
-}
-
-/// A value as JSON.
-pub(crate) fn to_json(value: &Value) -> Json {
-    match value {
-        Value::Bool(flag) => Json::Bool(*flag),
-        Value::Integer(number) => Json::from(*number),
-        Value::Text(text) => Json::from(text.as_str()),
-        Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
-        Value::Map(map) => Json::Object(
-            map.iter()
-                .map(|(key, value)| (key.clone(), to_json(value)))
-                .collect(),
-        ),
-        // What the engine hands over has no references, and secrets are no part of any document.
-        Value::Null | Value::Join(_) | Value::Output(_) | Value::Secret(_) => Json::Null,
-    }
-}
-
-/// JSON as a value.
-pub(crate) fn from_json(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(flag) => Value::Bool(*flag),
-        Json::Number(number) => number
-            .as_i64()
-            .map_or_else(|| Value::text(number.to_string()), Value::Integer),
-        Json::String(text) => Value::text(text),
-        Json::Array(items) => Value::List(items.iter().map(from_json).collect()),
-        Json::Object(map) => Value::Map(
-            map.iter()
-                .map(|(key, value)| (key.clone(), from_json(value)))
-                .collect(),
-        ),
-    }
 }
 
 #[cfg(test)]
