@@ -226,6 +226,11 @@ impl Simulation {
             // and the other go by that; and what was lost has no other record.
             self.check()?;
         }
+        if let Some(rival) = run.rival
+            && [run.aim, rival.aim].iter().any(|aim| *aim != Aim::Destroy)
+        {
+            self.give_up();
+        }
         self.world.at(self.clock.now()).conditions = Conditions {
             fails: run.provider.fails,
             sticks: run.provider.sticks,

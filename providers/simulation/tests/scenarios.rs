@@ -9,7 +9,9 @@ use ifc_simulation::scenario::Kept::*;
 use ifc_simulation::scenario::Meddling::{Rekey, Squat, SquatNext};
 use ifc_simulation::scenario::Move::*;
 use ifc_simulation::scenario::Sort::*;
-use ifc_simulation::scenario::{CALM, KIND, Move, PLAIN, ProviderFaults, Release, Run, Shape};
+use ifc_simulation::scenario::{
+    CALM, KIND, Move, PLAIN, ProviderFaults, Release, Rival, Run, Shape,
+};
 use ifc_simulation::{Defect, Scenario, simulate};
 
 /// Holds under its own seed, and under a few others, because what its chances come to may change.
@@ -444,4 +446,41 @@ fn what_is_found_by_its_name_gets_the_tags_that_are_wanted() {
         Rename(2, 3, false),
     ];
     holds(120_206, &moves);
+}
+
+/// Of two commands, one takes back what was protected, for an application that does not protect it
+/// any more, and the other destroys it: nobody is wrong.
+#[test]
+fn what_is_taken_back_unprotected_may_be_destroyed() {
+    let shape = Shape {
+        sort: Guarded,
+        ..PLAIN
+    };
+    let destroyed = Run {
+        aim: Destroy,
+        ..CALM
+    };
+    let rival = Rival {
+        after: 1,
+        skew: 0,
+        aim: Destroy,
+        fate: Lives,
+    };
+    let moves = [
+        Want(
+            0,
+            Shape {
+                kept: Protected,
+                ..shape
+            },
+        ),
+        Run(CALM),
+        Run(destroyed),
+        Want(0, shape),
+        Run(Run {
+            rival: Some(rival),
+            ..CALM
+        }),
+    ];
+    holds(61_344, &moves);
 }

@@ -74,6 +74,15 @@ impl Simulation {
         world.kept = kept.chain(unknown).collect();
     }
 
+    /// Notes what may be deleted while two commands run, one of which takes back what was kept, for
+    /// an application that does not want it kept any more: the other may go by that.
+    pub(super) fn give_up(&self) {
+        let mut world = self.world.at(self.clock.now());
+        let mut kept = std::mem::take(&mut world.kept);
+        kept.retain(|identity| !self.gives_up(&world, identity));
+        world.kept = kept;
+    }
+
     /// Whether the state should know of everything: what was lost is looked for until an apply has
     /// come to its end.
     fn is_complete(&self, state: &State) -> bool {

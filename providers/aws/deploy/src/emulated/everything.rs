@@ -235,7 +235,9 @@ fn target(part: &Part) -> Target {
 fn action_of(call: &str) -> Option<String> {
     let (service, operation) = call.split_once('.').unwrap();
     let operation = match (service, operation) {
-        ("sts", _) | ("secretsmanager", "GetSecretValue") => return None,
+        ("sts", _) | ("secretsmanager", "GetSecretValue") | ("ssm", "GetParameter") => {
+            return None;
+        }
         ("apigatewayv2", _) => {
             let verbs = [
                 ("Get", "GET"),
