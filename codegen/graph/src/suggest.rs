@@ -1,20 +1,6 @@
-//! "Did you mean": the known name nearest to one that is not known.
+//! What to say for an unknown name.
 
-/// The candidate that `name` was probably meant to be: the one with the fewest typing errors, when
-/// there are at most a third as many as letters. Of several the first in order.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = name.chars().count().max(3) / 3;
-    let name = name.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&name, &candidate.to_lowercase());
-            (distance, candidate)
-        })
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
+pub use ifc_manifest::suggest::nearest;
 
 /// The sentence to show for an unknown name: the nearest candidate, otherwise all of them when they
 /// are few enough to read. `None` when there is nothing to say.
@@ -39,21 +25,6 @@ pub fn sentence(name: &str, candidates: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_typing_error_in_three_letters_is_understood() {
-        let names = ["orders", "order-lines", "fulfilment"];
-        for (name, expected) in [
-            ("order", Some("orders")),
-            ("oredrs", Some("orders")),
-            ("ORDERS", Some("orders")),
-            ("fulfillment", Some("fulfilment")),
-            ("customers", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(name, names), expected, "{name:?}");
-        }
-    }
 
     #[test]
     fn a_sentence_falls_back_to_the_list() {

@@ -1,6 +1,7 @@
 //! Names at expansion time: the package being compiled, units, suggestions.
 
 use ifc_manifest::name;
+use ifc_manifest::suggest::nearest;
 use proc_macro2::Ident;
 
 /// The cargo package being compiled. Outside cargo there is none to tell apart.
@@ -35,34 +36,14 @@ pub(crate) fn unit(identifier: &Ident, explicit: Option<&syn::LitStr>) -> syn::R
     }
 }
 
-/// ` — did you mean …?` when one of the candidates is close.
+/// `; did you mean …?` when one of the candidates is close.
 pub(crate) fn did_you_mean<'a>(
     wrong: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> String {
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(wrong, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
-        .min()
-        .map(|(_, candidate)| format!("; did you mean `{candidate}`?"))
+    nearest(wrong, candidates)
+        .map(|candidate| format!("; did you mean `{candidate}`?"))
         .unwrap_or_default()
-}
-
-/// Levenshtein distance in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -76,6 +57,5 @@ mod tests {
             "; did you mean `customer`?"
         );
         assert_eq!(did_you_mean("total", ["id", "customer"]), "");
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

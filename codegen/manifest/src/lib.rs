@@ -17,6 +17,7 @@ pub mod limit;
 pub mod name;
 pub mod provider;
 pub mod size;
+pub mod suggest;
 pub mod support;
 
 mod descriptor;

@@ -1,6 +1,7 @@
 //! Finding declared things by name, and what to say when there is none.
 
 use ifc_manifest::Address;
+use ifc_manifest::suggest::nearest;
 use ifc_runtime::Target;
 
 // Sorted lists rather than maps: they hold what one application declares, and a map would be
@@ -95,33 +96,14 @@ pub(crate) fn unknown(what: &str, name: &str, known: &mut dyn Iterator<Item = &s
         .map(|name| format!("`{name}`"))
         .collect::<Vec<_>>()
         .join(", ");
-    let closest = known
-        .iter()
-        .map(|candidate| (distance(name, candidate), *candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
-        .min();
+    let closest = nearest(name, known.iter().copied());
     match (closest, known.is_empty()) {
         (_, true) => format!("there is no {what} `{name}`: the application has none"),
-        (Some((_, closest)), _) => {
+        (Some(closest), _) => {
             format!("there is no {what} `{name}`; did you mean `{closest}`? (there are: {list})")
         }
         (None, _) => format!("there is no {what} `{name}`; there are: {list}"),
     }
-}
-
-/// Insertions, deletions and replacements that turn one word into the other.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, r) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]
@@ -129,16 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_and_suggestions() {
-        for (left, right, expected) in [
-            ("", "", 0),
-            ("abc", "", 3),
-            ("fulfil", "fullfil", 1),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(distance(left, right), expected);
-            assert_eq!(distance(right, left), expected);
-        }
+    fn what_is_unknown_is_told_by_what_is_known() {
         let units = ["fulfil", "nightly"];
         assert!(
             unknown("unit", "fulfill", &mut units.into_iter()).contains("did you mean `fulfil`?")
