@@ -4,9 +4,12 @@
 //! Provider runtime halves implement [`Provider`]; the `ifc` crate calls it through typed handles.
 //! Nothing here names a cloud, deploys anything, or opens a socket.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod access;
 pub mod application;
 pub mod bucket;
+pub mod by_hand;
 pub mod change;
 pub mod config;
 pub mod environment;

@@ -26,6 +26,7 @@
 //! used up without an outcome, has none of them.
 
 use ifc_runtime::TraceContext;
+use ifc_runtime::by_hand::Message;
 pub use ifc_runtime::event_bus::SUBJECT;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -91,14 +92,12 @@ pub(crate) fn seal(
 
 /// The text of an event that somebody makes by hand, under a new trace and, when none is given, a
 /// new id.
-pub fn seal_by_hand(
-    id: Option<String>,
-    attributes: &BTreeMap<String, String>,
-    body: &Value,
-) -> String {
+pub fn seal_by_hand(message: &Message) -> String {
+    let id = message.id.clone();
     let id = id.unwrap_or_else(ifc_runtime::event::random_id);
-    let body = body.to_string();
-    seal(&id, TraceContext::root(), attributes, body.as_bytes()).expect("the body is JSON")
+    let body = message.body.to_string();
+    let trace = TraceContext::root();
+    seal(&id, trace, &message.attributes, body.as_bytes()).expect("the body is JSON")
 }
 
 /// As [`seal`], with fields for patterns, by [`field_name`].

@@ -36,6 +36,7 @@ mod percent;
 mod xml;
 
 pub use aws::Aws;
+pub use ifc_runtime::by_hand;
 pub use wiring::{WIRING_VARIABLE, Wiring};
 
 /// The provider's word.

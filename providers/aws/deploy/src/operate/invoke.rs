@@ -1,15 +1,15 @@
 //! Running a unit once, by hand, through its live alias.
 //!
-//! The event is what `ifc invoke` takes for the local provider, too: a request for an API, the
-//! argument of a function, the body of a message for everything else, or an object with `body`, and
-//! perhaps `id` and `attributes`.
+//! The event is what `ifc invoke` takes for every provider, see [`by_hand`]. The argument of a
+//! function is the body of a message, too.
 
 use super::{OperateError, Operator, refused};
 use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_types::Blob;
+use ifc_aws::by_hand::{self, HttpRequest, Message};
 use ifc_aws::envelope;
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::time::SystemTime;
 
 /// What a unit answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,10 +28,14 @@ impl Operator {
     pub async fn invoke(&self, unit: &str, event: Value) -> Result<Invoked, OperateError> {
         let function = self.part("unit", unit, "function")?;
         let is_api = self.part("unit", unit, "api").is_ok();
-        let payload = match is_api {
-            true => request(event)?.to_string(),
-            false => message(event)?,
+        let is_rule = self.part("unit", unit, "rule").is_ok();
+        let message = match (is_api, is_rule) {
+            (true, _) => HttpRequest::read(event).map(|event| request(event).to_string()),
+            (_, true) => Message::read_cloud_event(event, SystemTime::now())
+                .map(|message| envelope::seal_by_hand(&message)),
+            _ => Message::read(event).map(|message| envelope::seal_by_hand(&message)),
         };
+        let payload = message.map_err(|error| OperateError::Invalid(error.to_string()))?;
         let answer = self
             .lambda
             .invoke()
@@ -49,7 +53,7 @@ impl Operator {
         let failed = answer.function_error().is_some();
         Ok(Invoked {
             reply: match is_api && !failed {
-                true => response(reply),
+                true => response(&reply).unwrap_or(reply),
                 false => reply,
             },
             failed,
@@ -57,137 +61,45 @@ impl Operator {
     }
 }
 
-/// The envelope of an event.
-fn message(event: Value) -> Result<String, OperateError> {
-    let mut fields = match event {
-        Value::Object(fields) if fields.contains_key("body") => fields,
-        body => Map::from_iter([("body".to_owned(), body)]),
-    };
-    let body = fields.remove("body").unwrap_or_default();
-    let id = text(&mut fields, "id")?;
-    let attributes = texts(&mut fields, "attributes")?;
-    Ok(envelope::seal_by_hand(id, &attributes, &body))
-}
-
 /// A request in format 2.0 of HTTP APIs.
-fn request(event: Value) -> Result<Value, OperateError> {
-    let mut fields = match event {
-        Value::Object(fields) => fields,
-        Value::Null => Map::new(),
-        _ => {
-            return Err(invalid(
-                "the event of an API must be an object with `method`, `path`, `query`, `headers`, \
-                 `body`",
-            ));
-        }
-    };
-    let method = text(&mut fields, "method")?.unwrap_or_else(|| "GET".to_owned());
-    let path = text(&mut fields, "path")?.unwrap_or_else(|| "/".to_owned());
-    let query = match fields.get("query") {
-        Some(Value::String(_)) => text(&mut fields, "query")?.unwrap_or_default(),
-        _ => {
-            let pairs = texts(&mut fields, "query")?;
-            let pair =
-                |(key, value): (&String, &String)| format!("{}={}", escape(key), escape(value));
-            pairs.iter().map(pair).collect::<Vec<_>>().join("&")
-        }
-    };
-    let headers = texts(&mut fields, "headers")?;
-    let mut headers: BTreeMap<String, String> = headers
-        .into_iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value))
-        .collect();
-    let body = match fields.remove("body") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text),
-        Some(body) => {
-            let json = "application/json".to_owned();
-            headers.entry("content-type".to_owned()).or_insert(json);
-            Some(body.to_string())
-        }
-    };
-    if let Some(field) = fields.keys().next() {
-        return Err(invalid(format!(
-            "the event of an API has `method`, `path`, `query`, `headers` and `body`, and no \
-             `{field}`"
-        )));
-    }
-    Ok(json!({
+fn request(request: HttpRequest) -> Value {
+    let HttpRequest {
+        method,
+        path,
+        query,
+        headers,
+        body,
+    } = request;
+    json!({
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
-        "rawQueryString": query.trim_start_matches('?'),
+        "rawQueryString": query,
         "headers": headers,
         "requestContext": {
             "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1" },
             "stage": "$default",
             "requestId": "ifc-invoke",
         },
-        "body": body,
+        "body": (!body.is_empty()).then_some(body),
         "isBase64Encoded": false,
-    }))
+    })
 }
 
-/// The reply of an API, as `ifc invoke` shows it.
-fn response(reply: Value) -> Value {
-    let headers = reply["headers"].clone();
-    let is_json = headers["content-type"]
-        .as_str()
-        .is_some_and(|content_type| content_type.contains("json"));
-    let body = match reply["body"].as_str() {
-        Some(text) if is_json => {
-            serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-        }
-        _ => reply["body"].clone(),
-    };
-    json!({ "status": reply["statusCode"], "headers": headers, "body": body })
-}
-
-fn invalid(message: impl Into<String>) -> OperateError {
-    OperateError::Invalid(message.into())
-}
-
-fn text(fields: &mut Map<String, Value>, key: &str) -> Result<Option<String>, OperateError> {
-    match fields.remove(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(invalid(format!("`{key}` of the event must be a text"))),
-    }
-}
-
-fn texts(
-    fields: &mut Map<String, Value>,
-    key: &str,
-) -> Result<BTreeMap<String, String>, OperateError> {
-    let entries = match fields.remove(key) {
-        None | Some(Value::Null) => return Ok(BTreeMap::new()),
-        Some(Value::Object(entries)) => entries,
-        Some(_) => return Err(invalid(format!("`{key}` of the event must be an object"))),
-    };
-    entries
-        .into_iter()
-        .map(|(name, value)| match value {
-            Value::String(text) => Ok((name, text)),
-            Value::Number(_) | Value::Bool(_) => Ok((name, value.to_string())),
-            _ => Err(invalid(format!(
-                "`{key}.{name}` of the event must be a text"
-            ))),
-        })
-        .collect()
-}
-
-/// As it stands in a query.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                escaped.push(char::from(byte));
-            }
-            byte => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
+/// The reply of an API, as `ifc invoke` shows it. `None` when it is none.
+fn response(reply: &Value) -> Option<Value> {
+    let status = u16::try_from(reply["statusCode"].as_u64()?).ok()?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let headers = reply["headers"].as_object().into_iter().flatten();
+    let headers = headers.filter_map(|(name, value)| Some((name.as_str(), text(value)?)));
+    let cookies = reply["cookies"].as_array().into_iter().flatten();
+    let cookies = cookies.filter_map(|value| Some(("set-cookie", text(value)?)));
+    let body = reply["body"].as_str().unwrap_or_default();
+    Some(by_hand::http_reply(
+        status,
+        headers.chain(cookies),
+        body.as_bytes(),
+    ))
 }
 
 #[cfg(test)]
@@ -195,45 +107,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_becomes_a_message_of_ours() {
-        let opened = |event| envelope::open(&message(event).unwrap()).unwrap();
-        let bare = opened(json!({ "order": 1 }));
-        assert_eq!(bare.body, br#"{"order":1}"#);
-        assert!(!bare.id.is_empty() && bare.attributes.is_empty());
-        let full = opened(json!({ "body": 1, "id": "e-1", "attributes": { "n": 2, "t": "x" } }));
-        assert_eq!((full.id.as_str(), full.body.as_slice()), ("e-1", &b"1"[..]));
-        assert_eq!(full.attributes["n"], "2");
-        let error = message(json!({ "body": 1, "id": 7 })).unwrap_err();
-        assert_eq!(error.to_string(), "`id` of the event must be a text");
-    }
-
-    #[test]
-    fn an_event_of_an_api_is_a_request() {
+    fn a_request_is_as_an_api_hands_it_over() {
         let event = json!({
-            "method": "POST", "path": "/orders", "query": { "a b": "é", "n": 1 },
-            "headers": { "X-Key": "k" }, "body": { "id": "o-1" },
+            "method": "POST", "path": "/orders", "query": { "a b": "é" }, "body": { "id": "o-1" },
         });
-        let request = self::request(event).unwrap();
-        assert_eq!(request["rawQueryString"], "a%20b=%C3%A9&n=1");
+        let request = self::request(HttpRequest::read(event).unwrap());
+        assert_eq!(request["rawPath"], "/orders");
+        assert_eq!(request["rawQueryString"], "a%20b=%C3%A9");
         assert_eq!(request["headers"]["content-type"], "application/json");
-        assert_eq!(request["headers"]["x-key"], "k");
         assert_eq!(request["body"], r#"{"id":"o-1"}"#);
         assert_eq!(request["requestContext"]["http"]["method"], "POST");
-        let nothing = self::request(Value::Null).unwrap();
-        assert_eq!(nothing["rawPath"], "/");
-        for wrong in [json!(7), json!({ "metod": "GET" }), json!({ "method": 1 })] {
-            assert!(self::request(wrong).is_err());
-        }
+        let nothing = self::request(HttpRequest::read(Value::Null).unwrap());
+        assert_eq!(nothing["body"], Value::Null);
     }
 
     #[test]
     fn a_reply_of_an_api_is_shown_as_json() {
         let reply = json!({
             "statusCode": 201, "headers": { "content-type": "application/json" },
-            "body": "{\"id\":1}", "isBase64Encoded": false,
+            "body": "{\"id\":1}", "isBase64Encoded": false, "cookies": ["a=1"],
         });
-        let shown = response(reply);
+        let shown = response(&reply).unwrap();
         assert_eq!(shown["status"], 201);
         assert_eq!(shown["body"]["id"], 1);
+        assert_eq!(shown["headers"]["set-cookie"], json!(["a=1"]));
+        assert_eq!(response(&json!("no reply")), None);
     }
 }

@@ -9,6 +9,7 @@ use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use aws_smithy_types::Blob;
+use ifc_aws::by_hand::Message;
 use ifc_aws::envelope::{self, DEAD_LETTER_ATTEMPTS, DEAD_LETTER_REASON};
 use ifc_emulators::ministack;
 use ifc_engine::model::Lifecycle;
@@ -66,7 +67,10 @@ async fn queue(sqs: &aws_sdk_sqs::Client, name: &str, fifo: bool) -> String {
 }
 
 fn sealed(id: &str, body: serde_json::Value) -> String {
-    envelope::seal_by_hand(Some(id.to_owned()), &BTreeMap::new(), &body)
+    envelope::seal_by_hand(&Message {
+        id: Some(id.to_owned()),
+        ..Message::of(body)
+    })
 }
 
 #[tokio::test]
