@@ -30,12 +30,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "providers/aws/runtime",
         &[
-            "aws-credential-types",
-            "aws-sigv4",
             "axum",
             "fastrand",
             "hyper-rustls",
             "hyper-util",
+            "ring",
             "rustls",
             "serde",
             "serde_json",

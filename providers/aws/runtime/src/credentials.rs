@@ -3,10 +3,9 @@
 use crate::connection::{Exchange, collect};
 use crate::date;
 use crate::failure::Failure;
-use aws_credential_types::Credentials;
 use axum::body::Body;
 use axum::http::{Request, Uri};
-use serde::Deserialize;
+use serde_json::Value;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
@@ -19,6 +18,17 @@ const CONTAINER_HOST: &str = "http://169.254.170.2";
 
 /// The longest answer of the endpoint that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Keys. No text shows them.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    /// What goes with keys that are good for a while.
+    pub(crate) session: Option<String>,
+    /// When they end, if they do.
+    pub(crate) expiry: Option<SystemTime>,
+}
 
 /// Where keys come from.
 pub(crate) enum Source {
@@ -53,14 +63,12 @@ impl Source {
             variable("AWS_SECRET_ACCESS_KEY"),
         ) {
             (Some(id), Some(secret)) => {
-                let session = variable("AWS_SESSION_TOKEN");
-                return Ok(Source::Fixed(Credentials::new(
+                return Ok(Source::Fixed(Credentials {
                     id,
                     secret,
-                    session,
-                    None,
-                    "environment",
-                )));
+                    session: variable("AWS_SESSION_TOKEN"),
+                    expiry: None,
+                }));
             }
             (Some(_), None) => return Err(half("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
             (None, Some(_)) => return Err(half("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
@@ -102,7 +110,7 @@ impl Source {
         let mut held = held.lock().await;
         if let Some(credentials) = held.as_ref()
             && credentials
-                .expiry()
+                .expiry
                 .is_none_or(|expiry| now + RENEW_BEFORE < expiry)
         {
             return Ok(credentials.clone());
@@ -123,16 +131,6 @@ impl Source {
 
 fn half(is: &str, lacks: &str) -> String {
     format!("{is} is set and {lacks} is not: set both, or neither")
-}
-
-/// What the endpoint answers.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    access_key_id: String,
-    secret_access_key: String,
-    token: Option<String>,
-    expiration: Option<String>,
 }
 
 async fn fetch(
@@ -163,22 +161,26 @@ async fn fetch(
         return Err(failed(format!("`{url}` answered {}", response.status())));
     }
     // What was read is not shown: it may be a key.
-    let answer: Answer = serde_json::from_slice(response.body())
-        .map_err(|_| failed(format!("the answer of `{url}` is not what it should be")))?;
-    let expiry = match answer.expiration {
+    let strange = || failed(format!("the answer of `{url}` is not what it should be"));
+    let answer: Value = serde_json::from_slice(response.body()).map_err(|_| strange())?;
+    let text = |name: &str| match &answer[name] {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        _ => Err(strange()),
+    };
+    let expiry = match text("Expiration")? {
         None => None,
         Some(text) => Some(
             date::parse(&text)
                 .ok_or_else(|| failed(format!("`{url}` answered with the date `{text}`")))?,
         ),
     };
-    Ok(Credentials::new(
-        answer.access_key_id,
-        answer.secret_access_key,
-        answer.token,
+    Ok(Credentials {
+        id: text("AccessKeyId")?.ok_or_else(strange)?,
+        secret: text("SecretAccessKey")?.ok_or_else(strange)?,
+        session: text("Token")?,
         expiry,
-        "container",
-    ))
+    })
 }
 
 fn failed(message: String) -> Failure {
@@ -251,7 +253,7 @@ mod tests {
             ("2026-01-15T12:55:00Z", "second"),
         ] {
             let keys = source.credentials(&exchange, at(now)).await;
-            assert_eq!(keys.expect("they are there").access_key_id(), id, "{now}");
+            assert_eq!(keys.expect("they are there").id, id, "{now}");
         }
         let requests = exchange.requests();
         assert_eq!(requests.len(), 2);
@@ -269,7 +271,7 @@ mod tests {
         let source = source.expect("it is complete");
         for expected in ["is not what it should be", "answered 500"] {
             let failure = source.credentials(&exchange, SystemTime::UNIX_EPOCH).await;
-            let failure = failure.expect_err("it fails");
+            let failure = failure.err().expect("it fails");
             assert!(
                 failure.message.contains("http://127.0.0.1:1/keys"),
                 "{failure:?}"

@@ -1,5 +1,5 @@
-//! Points in time as AWS writes them in texts, `2026-01-15T12:00:00Z`, and in headers,
-//! `Thu, 15 Jan 2026 12:00:00 GMT`: always in UTC.
+//! Points in time as AWS writes them in texts, `2026-01-15T12:00:00Z`, in headers,
+//! `Thu, 15 Jan 2026 12:00:00 GMT`, and in signatures, `20260115T120000Z`: always in UTC.
 
 use std::time::{Duration, SystemTime};
 
@@ -52,6 +52,23 @@ fn numbers(text: &str, separator: char) -> Option<[u64; 3]> {
     parts.next().is_none().then_some(numbers)
 }
 
+/// Writes a date as signatures have it. A clock before 1970 is taken for one that stands there.
+pub(crate) fn compact(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since.unwrap_or_default().as_secs();
+    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    // Eras of 400 years and years begin with March, as below.
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let march_based = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_based + 2) / 5 + 1;
+    let month = (march_based + 2) % 12 + 1;
+    let year = era * 400 + year + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
 /// Days from 1970-01-01. Years begin with March here, so that a leap day is a year's last.
 fn days(year: u64, month: u64, day: u64) -> u64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -85,6 +102,27 @@ mod tests {
             });
             assert_eq!(seconds, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn dates_of_signatures_are_the_same() {
+        for day in (0..2_932_897).step_by(29) {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400 + day % 86_400);
+            let text = compact(time);
+            let (date, clock) = text.split_at(8);
+            let spaced = format!(
+                "{}-{}-{}T{}:{}:{}",
+                &date[..4],
+                &date[4..6],
+                &date[6..],
+                &clock[1..3],
+                &clock[3..5],
+                &clock[5..]
+            );
+            assert_eq!(parse(&spaced), Some(time), "{text}");
+        }
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(compact(before), "19700101T000000Z");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The AWS provider, data half: what application code asks of queues, secrets and the rest becomes
 //! signed calls of SQS, Secrets Manager and their sisters.
 //!
-//! Thin typed clients on `aws-sigv4` and `hyper`, because every user's function compiles, ships and
+//! Thin typed clients on `hyper`, because every user's function compiles, ships and
 //! starts them. Nothing here deploys anything or knows another provider.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -33,6 +33,7 @@ mod endpoint;
 mod failure;
 mod held;
 mod percent;
+mod signature;
 mod xml;
 
 pub use aws::Aws;

@@ -1,25 +1,19 @@
 //! A call of a service: signed, sent, and repeated where that helps and does no harm. The one place
-//! with signatures, time-outs and the policy for repeating.
+//! with time-outs and the policy for repeating.
 
-use crate::bucket::S3;
 use crate::connection::{Exchange, collect};
-use crate::credentials::Source;
+use crate::credentials::{Credentials, Source};
 use crate::endpoint::Endpoints;
 use crate::failure::{Class, Failure};
+use crate::signature::Signer;
 use crate::xml::section;
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
-    SigningSettings, UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4::SigningParams;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response};
 use ifc_runtime::Clock;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How often a call is tried.
 const ATTEMPTS_MAX: u32 = 5;
@@ -144,7 +138,7 @@ impl Transport {
     pub(crate) async fn presigned(&self, call: &Call, expiry: Duration) -> Result<String, Failure> {
         let now = self.clock.now();
         let credentials = self.source.credentials(&*self.exchange, now).await?;
-        let request = self.signed(call, credentials, now, Some(expiry))?;
+        let request = self.signed(call, &credentials, now, Some(expiry))?;
         Ok(request.uri().to_string())
     }
 
@@ -191,7 +185,7 @@ impl Transport {
     async fn attempt(&self, call: &Call) -> Result<Response<Body>, Failure> {
         let now = self.clock.now();
         let credentials = self.source.credentials(&*self.exchange, now).await?;
-        let request = self.signed(call, credentials, now, None)?;
+        let request = self.signed(call, &credentials, now, None)?;
         let answer = tokio::time::timeout(call.patience, self.exchange.exchange(request));
         let response = answer.await.unwrap_or_else(|_| {
             let waited = call.patience.as_secs();
@@ -227,8 +221,8 @@ impl Transport {
     fn signed(
         &self,
         call: &Call,
-        credentials: Credentials,
-        now: std::time::SystemTime,
+        credentials: &Credentials,
+        now: SystemTime,
         presigned_for: Option<Duration>,
     ) -> Result<Request<Body>, Failure> {
         let base = match &call.base {
@@ -258,48 +252,14 @@ impl Transport {
         request
             .headers_mut()
             .insert(HOST, host.map_err(|error| unusable(&error))?);
-        let identity = credentials.into();
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(self.endpoints.region())
-            .name(call.service)
-            .time(now)
-            .settings(settings(call.service, presigned_for))
-            .build()
-            .map_err(|error| unusable(&error))?
-            .into();
-        let headers = request
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let uri = request.uri().to_string();
-        let body = match presigned_for {
-            Some(_) => SignableBody::UnsignedPayload,
-            None => SignableBody::Bytes(&call.body),
+        let signer = Signer::new(credentials, self.endpoints.region(), call.service, now);
+        let signed = match presigned_for {
+            Some(expiry) => signer.presign(&mut request, expiry),
+            None => signer.sign(&mut request, &call.body),
         };
-        let (instructions, _) = SignableRequest::new(call.method.as_str(), uri, headers, body)
-            .and_then(|signable| sign(signable, &parameters))
-            .map_err(|error| unusable(&error))?
-            .into_parts();
-        instructions.apply_to_request_http1x(&mut request);
+        signed.map_err(|error| unusable(&error))?;
         Ok(request)
     }
-}
-
-/// S3 signs the path as it is sent, and wants the body's hash in a header.
-fn settings(service: &str, presigned_for: Option<Duration>) -> SigningSettings {
-    let mut settings = SigningSettings::default();
-    if service == S3 {
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    }
-    if presigned_for.is_some() {
-        settings.signature_location = SignatureLocation::QueryParams;
-        settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
-        settings.expires_in = presigned_for;
-    }
-    settings
 }
 
 /// How long to wait after this many attempts: somewhere up to a limit that doubles, so that callers
@@ -328,7 +288,6 @@ mod tests {
     use crate::date;
     use ifc_runtime::BoxFuture;
     use std::io::{Read as _, Write as _};
-    use std::time::SystemTime;
 
     const SERVICE: Service = Service {
         name: "sqs",
@@ -347,7 +306,12 @@ mod tests {
     }
 
     fn transport(script: &Arc<Scripted>) -> Transport {
-        let credentials = Credentials::new("AKID", "secret", Some("session".into()), None, "test");
+        let credentials = Credentials {
+            id: "AKID".to_owned(),
+            secret: "secret".to_owned(),
+            session: Some("session".to_owned()),
+            expiry: None,
+        };
         Transport {
             exchange: Box::new(Arc::clone(script)),
             source: Source::Fixed(credentials),
