@@ -32,15 +32,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "axum",
             "fastrand",
-            "hyper-rustls",
+            "hyper",
             "hyper-util",
             "ring",
             "rustls",
             "serde",
             "serde_json",
             "tokio",
+            "tokio-rustls",
             "tower",
             "tracing",
+            "webpki-roots",
         ],
     ),
     (

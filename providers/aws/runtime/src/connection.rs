@@ -6,23 +6,31 @@
 
 use crate::failure::Failure;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{Request, Response};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use axum::http::header::{HOST, HeaderValue};
+use axum::http::uri::{PathAndQuery, Scheme};
+use axum::http::{Request, Response, Uri};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
 use ifc_runtime::BoxFuture;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
 
-/// How long a connection may take. Long enough for one packet that is lost.
+/// How long a connection to one address may take. Long enough for one packet that is lost.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 /// Connections that were not used for so long are closed, before the services do.
 const IDLE_MAX: Duration = Duration::from_secs(15);
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Takes a request to where its URI says, and brings the answer.
 pub(crate) trait Exchange: Send + Sync {
@@ -32,7 +40,8 @@ pub(crate) trait Exchange: Send + Sync {
 
 /// The network.
 pub(crate) struct Network {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    tls: TlsConnector,
+    idle: Arc<Pool>,
 }
 
 impl Network {
@@ -42,34 +51,133 @@ impl Network {
     /// # Errors
     /// When the file cannot be read, or has no root in it.
     pub(crate) fn new(roots: Option<&str>) -> Result<Network, String> {
-        let mut http = HttpConnector::new();
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT_WITHIN));
-        http.enforce_http(false);
+        let roots = match roots {
+            None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+            Some(path) => read_roots(path)?,
+        };
         let provider = rustls::crypto::ring::default_provider();
-        let failed = |error: &dyn std::fmt::Display| format!("TLS cannot be set up: {error}");
-        let connector = match roots {
-            None => HttpsConnectorBuilder::new()
-                .with_provider_and_webpki_roots(provider)
-                .map_err(|error| failed(&error))?,
-            Some(path) => {
-                let client = ClientConfig::builder_with_provider(Arc::new(provider))
-                    .with_safe_default_protocol_versions()
-                    .map_err(|error| failed(&error))?
-                    .with_root_certificates(read_roots(path)?)
-                    .with_no_client_auth();
-                HttpsConnectorBuilder::new().with_tls_config(client)
+        let client = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| format!("TLS cannot be set up: {error}"))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Network {
+            tls: Arc::new(client).into(),
+            idle: Arc::default(),
+        })
+    }
+
+    /// A connection to where a URI says, which nobody uses yet.
+    async fn connect(&self, uri: &Uri) -> Result<SendRequest<Body>, Cause> {
+        let host = uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let tls = uri.scheme() != Some(&Scheme::HTTP);
+        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let stream = reach(host, port).await?;
+        let stream: Box<dyn Stream> = match tls {
+            false => Box::new(stream),
+            true => {
+                let name = ServerName::try_from(host)?.to_owned();
+                Box::new(self.tls.connect(name, stream).await?)
             }
         };
-        let connector = connector
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Network { client })
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // It ends when its sender is dropped, or the other side closes it; whoever waits for an
+        // answer is told why.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+}
+
+/// What bytes go through. Behind a pointer, so that there is one way to speak HTTP and not another
+/// with TLS.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// The first address of a host that answers.
+async fn reach(host: &str, port: u16) -> Result<TcpStream, io::Error> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host((host, port)).await? {
+        match timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "it does not answer"),
+        }
+    }
+    Err(last)
+}
+
+/// Connections that wait for their next request.
+#[derive(Default)]
+struct Pool(Mutex<Vec<Idle>>);
+
+struct Idle {
+    /// Scheme and authority.
+    place: String,
+    sender: SendRequest<Body>,
+    since: Instant,
+}
+
+impl Pool {
+    /// The connection to a place that was used last, if it can be used again.
+    fn take(&self, place: &str) -> Option<SendRequest<Body>> {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|idle| idle.sender.is_ready() && idle.since.elapsed() < IDLE_MAX);
+        let found = idle.iter().rposition(|idle| idle.place == place)?;
+        Some(idle.remove(found).sender)
+    }
+
+    fn put(&self, place: String, sender: SendRequest<Body>) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(Idle {
+            place,
+            sender,
+            since: Instant::now(),
+        });
+    }
+}
+
+/// A connection whose answer is being read. It goes with the answer, so that whoever has read that
+/// finds the connection in the pool and makes no other. Dropped earlier, it comes back by itself, if
+/// the rest is read.
+struct Lent {
+    pool: Arc<Pool>,
+    place: String,
+    sender: Option<SendRequest<Body>>,
+}
+
+/// As extensions of an answer have to be.
+#[derive(Clone)]
+struct With(Arc<Mutex<Lent>>);
+
+impl Lent {
+    /// Brings it back as soon as the answer has been read, if it is open then.
+    fn back(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        let (pool, place) = (Arc::clone(&self.pool), std::mem::take(&mut self.place));
+        let sender = self.sender.take();
+        async move {
+            if let Some(mut sender) = sender
+                && sender.ready().await.is_ok()
+            {
+                pool.put(place, sender);
+            }
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.sender.is_some()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(self.back());
+        }
     }
 }
 
@@ -90,22 +198,56 @@ fn read_roots(path: &str) -> Result<RootCertStore, String> {
 }
 
 impl Exchange for Network {
-    fn exchange(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
+    fn exchange(
+        &self,
+        mut request: Request<Body>,
+    ) -> BoxFuture<'_, Result<Response<Body>, Failure>> {
         Box::pin(async move {
-            let host = request.uri().authority().map(ToString::to_string);
+            let uri = request.uri().clone();
+            let host = uri.authority().map(ToString::to_string);
             let host = host.unwrap_or_default();
-            match self.client.request(request).await {
-                Ok(response) => Ok(response.map(Body::new)),
-                Err(error) if error.is_connect() => Err(Failure::lost(
-                    format!("no connection to `{host}`"),
-                    false,
-                    Some(error.into()),
-                )),
-                Err(error) => Err(Failure::lost(
-                    format!("the connection to `{host}` broke before the answer"),
-                    true,
-                    Some(error.into()),
-                )),
+            let unreached = |cause: Cause| {
+                Failure::lost(format!("no connection to `{host}`"), false, Some(cause))
+            };
+            if !request.headers().contains_key(HOST) {
+                let value = HeaderValue::from_str(&host);
+                let value = value.map_err(|error| unreached(error.into()))?;
+                request.headers_mut().insert(HOST, value);
+            }
+            let path = uri.path_and_query().cloned();
+            *request.uri_mut() = path.unwrap_or(PathAndQuery::from_static("/")).into();
+            let place = format!("{}://{host}", uri.scheme_str().unwrap_or_default());
+            loop {
+                let waiting = self.idle.take(&place);
+                let waited = waiting.is_some();
+                let mut sender = match waiting {
+                    Some(sender) => sender,
+                    None => self.connect(&uri).await.map_err(unreached)?,
+                };
+                let mut error = match sender.try_send_request(request).await {
+                    Ok(mut response) => {
+                        let lent = Lent {
+                            pool: Arc::clone(&self.idle),
+                            place,
+                            sender: Some(sender),
+                        };
+                        let with = With(Arc::new(Mutex::new(lent)));
+                        response.extensions_mut().insert(with);
+                        return Ok(response.map(Body::new));
+                    }
+                    Err(error) => error,
+                };
+                request = match error.take_message() {
+                    // The other side closed it while it waited, before it got anything.
+                    Some(request) if waited => request,
+                    unsent => {
+                        return Err(Failure::lost(
+                            format!("the connection to `{host}` broke before the answer"),
+                            unsent.is_none(),
+                            Some(error.into_error().into()),
+                        ));
+                    }
+                };
             }
         })
     }
@@ -116,9 +258,16 @@ pub(crate) async fn collect(
     response: Response<Body>,
     bytes_max: usize,
 ) -> Result<Response<Bytes>, Failure> {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    let connection = parts.extensions.remove::<With>();
     match to_bytes(body, bytes_max).await {
-        Ok(bytes) => Ok(Response::from_parts(parts, bytes)),
+        Ok(bytes) => {
+            if let Some(With(lent)) = connection {
+                let back = lent.lock().unwrap_or_else(PoisonError::into_inner).back();
+                back.await;
+            }
+            Ok(Response::from_parts(parts, bytes))
+        }
         Err(error) => Err(Failure::lost(
             "the connection broke within the answer",
             true,
@@ -271,6 +420,101 @@ mod tests {
             assert!(text.contains("no connection to"), "{text}");
             assert!(text.contains("certificate"), "{text}");
         }
+    }
+
+    /// What a connection is answered, in its order, before it is closed, or left alone for ever.
+    struct Script(&'static [&'static str], bool);
+
+    /// Takes connections one by one; each tells how many requests it got.
+    fn servers(scripts: &'static [Script]) -> (SocketAddr, JoinHandle<Vec<usize>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = move || {
+            let mut counts = Vec::new();
+            for Script(answers, closes) in scripts {
+                let (stream, _) = listener.accept().unwrap();
+                let mut stream = BufReader::new(stream);
+                let mut count = 0;
+                for answer in *answers {
+                    let mut line = String::new();
+                    while line != "\r\n" {
+                        line.clear();
+                        if stream.read_line(&mut line).unwrap() == 0 {
+                            break;
+                        }
+                    }
+                    count += usize::from(!line.is_empty());
+                    stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                }
+                if !closes {
+                    // Until the other side closes it.
+                    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+                }
+                counts.push(count);
+            }
+            counts
+        };
+        (address, std::thread::spawn(serve))
+    }
+
+    const HI: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
+    const CLOSES: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi";
+
+    #[tokio::test]
+    async fn a_connection_is_used_again_when_its_answer_was_read() {
+        let (address, servers) = servers(&[Script(&[HI, HI, CLOSES], true), Script(&[HI], false)]);
+        let network = Network::new(None).unwrap();
+        for _ in 0..4 {
+            let answer = get(&network, &format!("http://{address}")).await.unwrap();
+            assert_eq!(answer.body().as_ref(), b"hi");
+        }
+        drop(network);
+        let counts = tokio::task::spawn_blocking(move || servers.join());
+        assert_eq!(counts.await.unwrap().unwrap(), [3, 1]);
+    }
+
+    #[tokio::test]
+    async fn answers_that_are_read_at_the_same_time_have_connections_of_their_own() {
+        let (address, servers) = servers(&[Script(&[HI, HI], true), Script(&[HI], true)]);
+        let network = Network::new(None).unwrap();
+        let url = format!("http://{address}/");
+        let request = || Request::get(&url).body(Body::empty()).unwrap();
+        // The second server is there when the first has answered twice.
+        let first = network.exchange(request()).await.unwrap();
+        let first = collect(first, 100).await.unwrap();
+        let second = network.exchange(request()).await.unwrap();
+        let third = network.exchange(request()).await.unwrap();
+        assert_eq!(first.body().as_ref(), b"hi");
+        for answer in [second, third] {
+            let answer = collect(answer, 100).await.unwrap();
+            assert_eq!(answer.body().as_ref(), b"hi");
+        }
+        assert_eq!(servers.join().unwrap(), [2, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_while_it_waited_is_replaced() {
+        let (address, servers) = servers(&[Script(&[HI], true), Script(&[HI], true)]);
+        let network = Network::new(None).unwrap();
+        for _ in 0..2 {
+            let answer = get(&network, &format!("http://{address}/")).await.unwrap();
+            assert_eq!(answer.body().as_ref(), b"hi");
+        }
+        assert_eq!(servers.join().unwrap(), [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_may_have_done_something() {
+        let (address, servers) = servers(&[Script(&[HI, "HTTP/1.1 "], true)]);
+        let network = Network::new(None).unwrap();
+        let url = format!("http://{address}/");
+        assert!(get(&network, &url).await.is_ok());
+        let failure = get(&network, &url).await.unwrap_err();
+        assert!(failure.perhaps_done, "{failure:?}");
+        assert_eq!(servers.join().unwrap(), [2]);
+        let failure = get(&network, &url).await.unwrap_err();
+        assert!(!failure.perhaps_done, "{failure:?}");
+        assert!(failure.message.contains("no connection"), "{failure:?}");
     }
 
     #[test]
