@@ -254,10 +254,14 @@ impl Exchange for Network {
 }
 
 /// Reads the whole body of an answer.
-pub(crate) async fn collect(
+pub(crate) fn collect(
     response: Response<Body>,
     bytes_max: usize,
-) -> Result<Response<Bytes>, Failure> {
+) -> BoxFuture<'static, Result<Response<Bytes>, Failure>> {
+    Box::pin(collected(response, bytes_max))
+}
+
+async fn collected(response: Response<Body>, bytes_max: usize) -> Result<Response<Bytes>, Failure> {
     let (mut parts, body) = response.into_parts();
     let connection = parts.extensions.remove::<With>();
     match to_bytes(body, bytes_max).await {

@@ -5,6 +5,7 @@ use crate::date;
 use crate::failure::Failure;
 use axum::body::Body;
 use axum::http::{Request, Uri};
+use ifc_runtime::BoxFuture;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
@@ -97,7 +98,15 @@ impl Source {
     }
 
     /// Keys that are good for a while yet.
-    pub(crate) async fn credentials(
+    pub(crate) fn credentials<'a>(
+        &'a self,
+        exchange: &'a dyn Exchange,
+        now: SystemTime,
+    ) -> BoxFuture<'a, Result<Credentials, Failure>> {
+        Box::pin(self.found(exchange, now))
+    }
+
+    async fn found(
         &self,
         exchange: &dyn Exchange,
         now: SystemTime,

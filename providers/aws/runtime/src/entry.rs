@@ -20,7 +20,7 @@ use crate::aws::Aws;
 use crate::connection::Network;
 use ifc_runtime::log::{self, Format, Levels, Sink};
 use ifc_runtime::permissions::{Enforced, UnitGrants};
-use ifc_runtime::{Application, Environment, SystemClock};
+use ifc_runtime::{Application, BoxFuture, Environment, SystemClock};
 use invocations::Invocations;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub fn main(package: &str) -> ExitCode {
         Sink::Output,
         Levels::parse(levels.as_deref().unwrap_or("info")),
     );
-    let result = runtime.block_on(async {
+    let run: BoxFuture<'_, Result<(), String>> = Box::pin(async {
         match start(package, variable) {
             Ok(unit) => {
                 let invocations = Invocations::at(&interface, &*unit.aws.transport.exchange)?;
@@ -80,7 +80,7 @@ pub fn main(package: &str) -> ExitCode {
             }
         }
     });
-    let code = match result {
+    let code = match runtime.block_on(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => refused(&problem),
     };

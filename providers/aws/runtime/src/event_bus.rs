@@ -10,6 +10,7 @@ use ifc_runtime::event::random_id;
 use ifc_runtime::event_bus::{EventBusOperations, OutgoingEvent};
 use ifc_runtime::{BoxFuture, Error, ErrorKind, Target};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 pub(crate) const EVENT_BRIDGE: Service = Service {
@@ -64,10 +65,12 @@ impl EventBusOperations for Aws {
 
 fn entry(event: OutgoingEvent) -> Result<Entry, Error> {
     let id = event.id.unwrap_or_else(random_id);
-    let fields = event.fields.into_iter();
-    let fields = fields.map(|(path, value)| (field_name(&path), value));
+    let mut fields = BTreeMap::new();
+    for (path, value) in event.fields {
+        fields.insert(field_name(&path), value);
+    }
     let attributes = event.context.to_attributes();
-    let detail = seal_with_fields(&id, event.trace, &attributes, fields.collect(), &event.data)
+    let detail = seal_with_fields(&id, event.trace, &attributes, fields, &event.data)
         .ok_or_else(|| Error::new(ErrorKind::Invalid, "the data is no JSON"))?;
     let since_epoch = event.context.time.duration_since(SystemTime::UNIX_EPOCH);
     Ok(Entry {

@@ -1,13 +1,13 @@
 //! Values that were read, kept for a while.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
-/// Values by name.
-pub(crate) struct Held<T>(Mutex<BTreeMap<String, Value<T>>>);
+/// Values with names. There are few.
+pub(crate) struct Held<T>(Mutex<Vec<Value<T>>>);
 
 struct Value<T> {
+    name: String,
     value: T,
     read: SystemTime,
     age_max: Duration,
@@ -23,7 +23,7 @@ impl<T: Clone> Held<T> {
     /// The value of this name, unless it has been kept for too long.
     pub(crate) async fn get(&self, name: &str, now: SystemTime) -> Option<T> {
         let held = self.0.lock().await;
-        let held = held.get(name)?;
+        let held = held.iter().find(|held| held.name == name)?;
         // A clock that was set back makes no value younger.
         let age = now.duration_since(held.read).ok()?;
         (age < held.age_max).then(|| held.value.clone())
@@ -31,12 +31,14 @@ impl<T: Clone> Held<T> {
 
     /// Keeps a value that was read at `now`.
     pub(crate) async fn keep(&self, name: &str, value: T, now: SystemTime, age_max: Duration) {
-        let value = Value {
+        let mut held = self.0.lock().await;
+        held.retain(|held| held.name != name);
+        held.push(Value {
+            name: name.to_owned(),
             value,
             read: now,
             age_max,
-        };
-        self.0.lock().await.insert(name.to_owned(), value);
+        });
     }
 }
 

@@ -108,7 +108,9 @@ impl Table<'_> {
             let dropped = value.is_null() && is_index_key(&self.spec, name);
             (!dropped).then(|| (name.clone(), value.clone()))
         };
-        encode_item(&item.iter().filter_map(kept).collect())
+        let mut stored = Item::new();
+        stored.extend(item.iter().filter_map(kept));
+        encode_item(&stored)
     }
 
     async fn read(&self, key: &Key, consistency: Consistency) -> Result<Option<Item>, Error> {
@@ -126,9 +128,12 @@ impl Table<'_> {
         keys: &[Key],
         consistency: Consistency,
     ) -> Result<Vec<Option<Item>>, Error> {
-        let mut wanted: Vec<&Key> = keys.iter().collect();
-        wanted.sort_unstable();
-        wanted.dedup();
+        let mut wanted: Vec<&Key> = Vec::with_capacity(keys.len());
+        for key in keys {
+            if !wanted.contains(&key) {
+                wanted.push(key);
+            }
+        }
         let encoded: Vec<Value> = wanted
             .iter()
             .map(|key| encode_key(&self.spec, key))

@@ -10,7 +10,7 @@ use crate::xml::section;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response};
-use ifc_runtime::Clock;
+use ifc_runtime::{BoxFuture, Clock};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -92,13 +92,15 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// Calls an operation of a service that speaks JSON, and returns its answer.
-    pub(crate) async fn json(
-        &self,
+    // This and the following are boxed because they are parts of so many futures: as `async fn`
+    // their code would be in each.
+    pub(crate) fn json<'a>(
+        &'a self,
         service: &Service,
-        operation: &str,
+        operation: &'a str,
         input: &Value,
         repeat: Repeat,
-    ) -> Result<Value, Failure> {
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
         let mut call = Call::new(service.name, Method::POST, "/".to_owned());
         call.headers = vec![
             (
@@ -112,26 +114,31 @@ impl Transport {
         ];
         call.body = input.to_string().into();
         call.repeat = repeat;
-        let response = self.call(&call).await?;
-        match response.body().is_empty() {
-            true => Ok(Value::Null),
-            false => serde_json::from_slice(response.body()).map_err(|error| {
-                Failure::malformed(format!("the answer to {operation} is no JSON: {error}"))
-            }),
-        }
+        Box::pin(async move {
+            let response = self.call(&call).await?;
+            match response.body().is_empty() {
+                true => Ok(Value::Null),
+                false => serde_json::from_slice(response.body()).map_err(|error| {
+                    Failure::malformed(format!("the answer to {operation} is no JSON: {error}"))
+                }),
+            }
+        })
     }
 
     /// The whole answer to a call, when it is a success.
-    pub(crate) async fn call(&self, call: &Call) -> Result<Response<Bytes>, Failure> {
-        self.repeated(call, || async {
+    pub(crate) fn call<'a>(
+        &'a self,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Response<Bytes>, Failure>> {
+        let attempt = || async {
             let answer = self.whole(call, self.attempt(call).await?).await?;
             let text = String::from_utf8_lossy(answer.body());
             match call.late_errors && section(&text, "Error").is_some() {
                 true => Err(Failure::answer(500, answer.headers(), answer.body())),
                 false => Ok(answer),
             }
-        })
-        .await
+        };
+        Box::pin(async move { self.repeated(call, attempt).await })
     }
 
     /// A URL by which anyone can make `call`, with the headers that it has and with any body.
@@ -143,8 +150,11 @@ impl Transport {
     }
 
     /// The answer to a call, when it is a success, while its body still arrives.
-    pub(crate) async fn stream(&self, call: &Call) -> Result<Response<Body>, Failure> {
-        self.repeated(call, || self.attempt(call)).await
+    pub(crate) fn stream<'a>(
+        &'a self,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Response<Body>, Failure>> {
+        Box::pin(self.repeated(call, || self.attempt(call)))
     }
 
     /// Tries until it succeeds, as long as that makes sense.
@@ -182,7 +192,11 @@ impl Transport {
     }
 
     /// One attempt. The answer is a success.
-    async fn attempt(&self, call: &Call) -> Result<Response<Body>, Failure> {
+    fn attempt<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Response<Body>, Failure>> {
+        Box::pin(self.attempted(call))
+    }
+
+    async fn attempted(&self, call: &Call) -> Result<Response<Body>, Failure> {
         let now = self.clock.now();
         let credentials = self.source.credentials(&*self.exchange, now).await?;
         let request = self.signed(call, &credentials, now, None)?;
@@ -204,16 +218,18 @@ impl Transport {
     }
 
     /// An answer with all of its body, which may take as long as its beginning.
-    async fn whole(
-        &self,
-        call: &Call,
+    fn whole<'a>(
+        &'a self,
+        call: &'a Call,
         response: Response<Body>,
-    ) -> Result<Response<Bytes>, Failure> {
-        let whole = tokio::time::timeout(call.patience, collect(response, ANSWER_BYTES_MAX));
-        whole.await.unwrap_or_else(|_| {
-            let (service, waited) = (call.service, call.patience.as_secs());
-            let message = format!("the answer of {service} did not end within {waited} s");
-            Err(Failure::lost(message, true, None))
+    ) -> BoxFuture<'a, Result<Response<Bytes>, Failure>> {
+        Box::pin(async move {
+            let whole = tokio::time::timeout(call.patience, collect(response, ANSWER_BYTES_MAX));
+            whole.await.unwrap_or_else(|_| {
+                let (service, waited) = (call.service, call.patience.as_secs());
+                let message = format!("the answer of {service} did not end within {waited} s");
+                Err(Failure::lost(message, true, None))
+            })
         })
     }
 
@@ -286,7 +302,6 @@ mod tests {
     use crate::connection::Network;
     use crate::connection::scripted::{Scripted, answer};
     use crate::date;
-    use ifc_runtime::BoxFuture;
     use std::io::{Read as _, Write as _};
 
     const SERVICE: Service = Service {

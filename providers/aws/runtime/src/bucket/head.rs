@@ -20,10 +20,11 @@ pub(super) fn head_of(key: String, headers: &HeaderMap) -> Result<ObjectHead, Er
     let lacks = |what: &str| Failure::malformed(format!("the answer does not say the {what}"));
     let size = text(CONTENT_LENGTH).and_then(|text| text.parse().ok());
     let modified = text(LAST_MODIFIED).and_then(date::parse_http);
-    let metadata = headers.iter().filter_map(|(name, value)| {
+    let mut metadata = BTreeMap::new();
+    metadata.extend(headers.iter().filter_map(|(name, value)| {
         let name = name.as_str().strip_prefix(METADATA)?;
         Some((name.to_owned(), value.to_str().ok()?.to_owned()))
-    });
+    }));
     Ok(ObjectHead {
         key,
         size: size.ok_or_else(|| lacks("length"))?,
@@ -32,7 +33,7 @@ pub(super) fn head_of(key: String, headers: &HeaderMap) -> Result<ObjectHead, Er
         content_type: text(CONTENT_TYPE)
             .unwrap_or(CONTENT_TYPE_DEFAULT)
             .to_owned(),
-        metadata: metadata.collect(),
+        metadata,
     })
 }
 

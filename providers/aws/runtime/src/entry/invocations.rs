@@ -7,6 +7,7 @@
 use super::unit::{Context, Failed, Unit};
 use crate::connection::{Exchange, collect};
 use crate::failure::Failure;
+use ifc_runtime::BoxFuture;
 use ifc_runtime::axum::body::{Body, Bytes};
 use ifc_runtime::axum::http::header::CONTENT_TYPE;
 use ifc_runtime::axum::http::{HeaderMap, Request, Response, StatusCode, Uri};
@@ -110,7 +111,16 @@ impl Invocations<'_> {
     }
 
     /// Calls the interface: to ask, or to tell something.
-    async fn call(
+    fn call<'a>(
+        &'a self,
+        path: &'a str,
+        body: Option<Vec<u8>>,
+        error: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Response<Bytes>, String>> {
+        Box::pin(self.called(path, body, error))
+    }
+
+    async fn called(
         &self,
         path: &str,
         body: Option<Vec<u8>>,

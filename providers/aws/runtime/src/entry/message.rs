@@ -152,14 +152,16 @@ impl Message {
         let received = number(&attributes["ApproximateReceiveCount"]).unwrap_or(1);
         let received = u32::try_from(received).unwrap_or(u32::MAX);
         let sent = number(&attributes["SentTimestamp"]).unwrap_or_default();
-        let own = record["messageAttributes"]
+        let mut own = BTreeMap::new();
+        for (name, value) in record["messageAttributes"]
             .as_object()
             .into_iter()
-            .flatten();
-        let own = own.filter_map(|(name, value)| {
-            let value = value["stringValue"].as_str()?;
-            Some((name.to_ascii_lowercase(), value.to_owned()))
-        });
+            .flatten()
+        {
+            if let Some(value) = value["stringValue"].as_str() {
+                own.insert(name.to_ascii_lowercase(), value.to_owned());
+            }
+        }
         let queue = record["eventSourceARN"].as_str();
         let queue = queue.and_then(|arn| Some(arn.rsplit_once(':')?.1.to_owned()));
         // Other queues take groups too, and keep no order.
@@ -172,7 +174,7 @@ impl Message {
             sent: SystemTime::UNIX_EPOCH
                 .checked_add(Duration::from_millis(sent))
                 .unwrap_or(SystemTime::UNIX_EPOCH),
-            attributes: own.collect(),
+            attributes: own,
             text: match record["body"].take() {
                 Value::String(text) => text,
                 // As some write it who send events by hand.

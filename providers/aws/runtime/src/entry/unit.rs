@@ -17,7 +17,7 @@ use ifc_runtime::axum::Router;
 use ifc_runtime::axum::http::StatusCode;
 use ifc_runtime::handler::{self, CallThunk, EventThunk, Thunk};
 use ifc_runtime::http::problem;
-use ifc_runtime::{Application, Delivery, Invocation, Outcome, TraceContext, log};
+use ifc_runtime::{Application, BoxFuture, Delivery, Invocation, Outcome, TraceContext, log};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -182,7 +182,16 @@ impl Unit {
         reply.await.map(|reply| reply.to_string().into_bytes())
     }
 
-    async fn handle(&self, event: &[u8], context: &Context) -> Result<Value, Failed> {
+    // Boxed, as is what runs the unit: whatever polls a future directly has a copy of its code.
+    fn handle<'a>(
+        &'a self,
+        event: &'a [u8],
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Value, Failed>> {
+        Box::pin(self.handled(event, context))
+    }
+
+    async fn handled(&self, event: &[u8], context: &Context) -> Result<Value, Failed> {
         let event = match Event::read(event) {
             Ok(event) => event,
             Err(shape) => return Err(self.unexpected(&shape)),

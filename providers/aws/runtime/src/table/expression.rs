@@ -37,7 +37,9 @@ impl Placeholders {
     pub(super) fn add_to(self, request: &mut Value) {
         let keyed = |sign, list: Vec<Value>| -> Map<String, Value> {
             let entry = |(place, value)| (format!("{sign}{place}"), value);
-            list.into_iter().enumerate().map(entry).collect()
+            let mut keyed = Map::new();
+            keyed.extend(list.into_iter().enumerate().map(entry));
+            keyed
         };
         if !self.names.is_empty() {
             let names = self.names.into_iter().map(Value::String).collect();

@@ -38,9 +38,13 @@ pub(super) fn encode(value: &Value) -> Result<Value, Error> {
 
 /// An item as DynamoDB has it.
 pub(super) fn encode_item(item: &Item) -> Result<Value, Error> {
-    let encoded = |(name, value): (&String, &Value)| Ok((name.clone(), encode(value)?));
-    let item: Map<String, Value> = item.iter().map(encoded).collect::<Result<_, Error>>()?;
-    Ok(Value::Object(item))
+    // Not collected, here and elsewhere: for each sort of iterator that would bring another copy of
+    // a sort, which is 6 KB of every program.
+    let mut encoded = Map::new();
+    for (name, value) in item {
+        encoded.insert(name.clone(), encode(value)?);
+    }
+    Ok(Value::Object(encoded))
 }
 
 /// A key attribute's value.
@@ -92,10 +96,11 @@ pub(super) fn decode(value: &Value) -> Result<Value, Error> {
 
 /// An item that DynamoDB answered.
 pub(crate) fn decode_item(item: &Value) -> Result<Item, Error> {
-    let attributes = item.as_object().ok_or_else(malformed)?.iter();
-    attributes
-        .map(|(name, value)| Ok((name.clone(), decode(value)?)))
-        .collect()
+    let mut decoded = Item::new();
+    for (name, value) in item.as_object().ok_or_else(malformed)? {
+        decoded.insert(name.clone(), decode(value)?);
+    }
+    Ok(decoded)
 }
 
 /// Whole numbers as such, whatever way they were written; the others as floats.
