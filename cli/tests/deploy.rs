@@ -433,10 +433,21 @@ fn what_is_deployed_is_served() {
 
     // Another program takes its place on the same data.
     let source = project.read("src/main.rs");
-    project.write(
-        "src/main.rs",
-        &source.replace("no note", "there is no note"),
-    );
+    let more = r#"
+        #[resource]
+        static LIMIT: Config<u32> = Config::new("limit").default_json("20");
+
+        #[get("/limit")]
+        async fn limit() -> Result<Json<u32>> {
+            Ok(Json(LIMIT.get().await?))
+        }
+
+        #[get("/never")]
+        async fn never() -> &'static str {
+            std::future::pending().await
+        }
+    "#;
+    project.write("src/main.rs", &(source + more));
     run(&mut ifc(&["apply", "--yes"])).success();
     serve.wait_for("another program was deployed");
     let address = serve.wait_until_it_runs();
@@ -448,6 +459,26 @@ fn what_is_deployed_is_served() {
             .unwrap()
             .contains("buy milk")
     );
+    let get = |address: &str, path: &str| {
+        let agent = ureq::Agent::new_with_config(
+            ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .build(),
+        );
+        let mut answer = agent.get(format!("{address}{path}")).call().unwrap();
+        let body = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), body)
+    };
+    assert_eq!(get(&address, "/limit"), (200, "20".to_owned()));
+
+    // The same program, set otherwise.
+    let settings = "[stages.dev]\nconfig.limit = 50\nunit.api.timeout_seconds = 1\n";
+    project.write("ifc.toml", settings);
+    run(&mut ifc(&["apply", "--yes"])).success();
+    serve.wait_for("the settings of units or configuration values");
+    let address = serve.wait_until_it_runs();
+    assert_eq!(get(&address, "/limit"), (200, "50".to_owned()));
+    assert_eq!(get(&address, "/never").0, 504);
 
     run(&mut ifc(&["destroy", "--yes", "--delete", "notes"])).success();
     serve.wait_for("the stage was destroyed");

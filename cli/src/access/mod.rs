@@ -15,10 +15,11 @@ pub(crate) use running::Running;
 
 use crate::application::{self, DATA_DIRECTORY_VARIABLE};
 use crate::arguments::{DataChoice, Global, StageChoice};
-use crate::failure::Failure;
+use crate::failure::{Context as _, Failure};
 use crate::stage::Stage;
 use ifc_analyzer::Project;
 use ifc_graph::{Graph, Spec};
+use ifc_local_deploy::settings::{SETTINGS_VARIABLE, Settings};
 use ifc_manifest::Kind;
 use offline::Offline;
 use serde::Deserialize;
@@ -34,8 +35,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) struct Access {
     project: Rc<Project>,
     directory: PathBuf,
-    /// What is deployed, when the data is that of a stage of the local provider.
-    program: Option<PathBuf>,
+    /// What is deployed, and how it is set, when the data is that of a stage of the local provider.
+    program: Option<(PathBuf, Settings)>,
     /// The stage, when it is in a cloud: then there is no data directory.
     cloud: Option<Box<dyn Cloud>>,
 }
@@ -148,10 +149,13 @@ impl Access {
                 cloud: Some(cloud),
             });
         }
+        let directory = stage.directory()?;
+        let settings = directory.settings();
+        let settings = settings.context(|| "it cannot be read what is deployed".to_owned())?;
         Ok(Access {
             project,
-            directory: stage.directory()?.data_directory(),
-            program: Some(stage.program()?),
+            directory: directory.data_directory(),
+            program: Some((stage.program()?, settings)),
             cloud: None,
         })
     }
@@ -169,8 +173,8 @@ impl Access {
     /// The program that works on the data, to be started when it does not run: what is deployed, or
     /// what is built now. It knows this unit.
     pub(crate) fn program(&self, unit: &str) -> Result<Command, Failure> {
-        let program = match &self.program {
-            Some(program) => program.clone(),
+        let (program, settings) = match &self.program {
+            Some((program, settings)) => (program.clone(), Some(settings)),
             None => {
                 let built = self.project.build()?;
                 let graph = ifc_analyzer::analyze(&built)?.graph;
@@ -179,13 +183,16 @@ impl Access {
                 if !units.contains(&unit) {
                     return Err(Failure::unknown("unit", unit, &units));
                 }
-                built.executable
+                (built.executable, None)
             }
         };
         let mut command = Command::new(program);
         command
             .current_dir(&self.project.package_root)
             .env(DATA_DIRECTORY_VARIABLE, &self.directory);
+        if let Some(settings) = settings {
+            command.env(SETTINGS_VARIABLE, settings.to_json().to_string());
+        }
         Ok(command)
     }
 

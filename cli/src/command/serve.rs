@@ -9,7 +9,8 @@ use crate::failure::{Context as _, Failure};
 use crate::render::log::LogStyle;
 use crate::stage::{Reach, Stage};
 use crate::terminal;
-use std::path::{Path, PathBuf};
+use ifc_local_deploy::settings::{SETTINGS_VARIABLE, Settings};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -20,16 +21,17 @@ const LOOK: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Exit, Failure> {
     let stage = Stage::find(global, &arguments.choice)?;
-    let deployed = stage.directory()?;
+    let directory = stage.directory()?;
     let server = Server {
         port: arguments.port,
         stage: &stage,
-        deployed: &deployed,
+        directory: &directory,
     };
-    let mut program = stage.program()?;
+    let mut deployed = server.deployed(stage.program()?)?;
     let (sender, stop) = mpsc::channel();
     forward_signals(move || sender.send(()).is_ok())?;
-    let mut running = server.start(&program)?;
+    let mut running = server.start(&deployed)?;
+    let mut seen = None;
     loop {
         match stop.recv_timeout(LOOK) {
             Ok(()) | Err(RecvTimeoutError::Disconnected) => {
@@ -39,21 +41,22 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Exit, Failure> {
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
-        let now = server.program()?;
-        match now {
+        match server.program()? {
             None => {
                 terminal::status("Stopping", "the stage was destroyed");
                 running.stop();
                 return Ok(Exit::Success);
             }
-            Some(now) if now != program => {
-                terminal::status("Changed", "another program was deployed");
-                running.stop();
-                running = server.start(&now)?;
-                program = now;
-            }
-            Some(_) => {
-                if let Some(status) = running.ended() {
+            Some(program) => {
+                let now = server.deployed(program)?;
+                let settled = seen.replace(now.clone()).as_ref() == Some(&now);
+                // An apply changes one part after another.
+                if now != deployed && settled {
+                    terminal::status("Changed", now.against(&deployed));
+                    running.stop();
+                    running = server.start(&now)?;
+                    deployed = now;
+                } else if let Some(status) = running.ended() {
                     return Err(Failure::new(format!(
                         "the application has ended ({status})"
                     )));
@@ -63,26 +66,49 @@ pub(crate) fn run(global: &Global, arguments: &Serve) -> Result<Exit, Failure> {
     }
 }
 
+/// What runs.
+#[derive(Clone, PartialEq)]
+struct Deployed {
+    program: PathBuf,
+    settings: Settings,
+}
+
+impl Deployed {
+    /// What is new in comparison.
+    fn against(&self, before: &Deployed) -> &'static str {
+        match self.program != before.program {
+            true => "another program was deployed",
+            false => "the settings of units or configuration values",
+        }
+    }
+}
+
 struct Server<'a> {
     port: Option<u16>,
     stage: &'a Stage,
-    deployed: &'a ifc_local_deploy::Stage,
+    directory: &'a ifc_local_deploy::Stage,
 }
 
 impl Server<'_> {
     fn program(&self) -> Result<Option<PathBuf>, Failure> {
-        let program = self.deployed.program();
-        program.context(|| "it cannot be read what is deployed".to_owned())
+        self.directory.program().context(unreadable)
     }
 
-    fn start(&self, program: &Path) -> Result<Application, Failure> {
+    fn deployed(&self, program: PathBuf) -> Result<Deployed, Failure> {
+        let settings = self.directory.settings().context(unreadable)?;
+        Ok(Deployed { program, settings })
+    }
+
+    fn start(&self, deployed: &Deployed) -> Result<Application, Failure> {
+        let Deployed { program, settings } = deployed;
         let units = self.units()?;
         let style = LogStyle::for_units(units.iter().map(String::as_str));
         terminal::status("Running", &self.stage.title(Reach::Online)?);
         let mut command = Command::new(program);
         command
             .current_dir(&self.stage.project.package_root)
-            .env(DATA_DIRECTORY_VARIABLE, self.deployed.data_directory())
+            .env(DATA_DIRECTORY_VARIABLE, self.directory.data_directory())
+            .env(SETTINGS_VARIABLE, settings.to_json().to_string())
             .env("IFC_LOG_FORMAT", "json");
         if let Some(port) = self.port {
             command.env("IFC_PORT", port.to_string());
@@ -103,4 +129,8 @@ impl Server<'_> {
             .map(|(address, _)| address.resource().to_owned())
             .collect())
     }
+}
+
+fn unreadable() -> String {
+    "it cannot be read what is deployed".to_owned()
 }

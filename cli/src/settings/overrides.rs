@@ -14,8 +14,6 @@ use std::time::Duration;
 const NAME: &str = "unknown-name-in-settings";
 /// A number that the stage's provider does not allow.
 const LIMIT: &str = "setting-unavailable";
-/// A setting that is recorded and has no effect on what runs.
-const NO_EFFECT: &str = "setting-without-effect";
 
 impl StageSettings {
     /// Makes the graph what it is in this stage. Says what cannot be, all of it.
@@ -100,21 +98,6 @@ impl StageSettings {
         findings
     }
 
-    /// What it says in vain to a provider whose programs run with what their code says.
-    pub(crate) fn without_effect(&self) -> Vec<Diagnostic> {
-        let units = self.units.iter();
-        let units = units.map(|(name, settings)| (format!("unit `{name}`"), &settings.place));
-        let config = self.config.iter();
-        let config = config.map(|(name, (_, place))| (format!("config `{name}`"), place));
-        let finding = |(what, place): (String, &SourceSpan)| {
-            let message = format!("what the stage says of {what} does not reach the program");
-            Diagnostic::warning(NO_EFFECT, message)
-                .at(place, "")
-                .because("at this provider a program runs with the values of its code")
-        };
-        units.chain(config).map(finding).collect()
-    }
-
     /// Protects the parts that this stage protects. `is_of` tells whose a part is.
     ///
     /// # Errors
@@ -187,18 +170,6 @@ mod tests {
         assert_eq!(findings, []);
         let (mut graph, _) = Fixture::shop().build();
         assert_eq!(settings.stage("prod").apply(&mut graph, "local"), []);
-        let said = settings.stage("prod").without_effect();
-        let said: Vec<&str> = said
-            .iter()
-            .map(|finding| finding.message.as_str())
-            .collect();
-        assert_eq!(
-            said,
-            [
-                "what the stage says of unit `api` does not reach the program",
-                "what the stage says of config `limit` does not reach the program",
-            ]
-        );
         let unit = graph.unit("api").unwrap();
         assert_eq!(unit.spec.memory_mb, Some(1024));
         assert_eq!(unit.spec.timeout, Duration::from_secs(5));

@@ -304,10 +304,6 @@ impl Backend for Aws {
         Ok(policy)
     }
 
-    fn tells_program(&self) -> bool {
-        true
-    }
-
     fn holds(&self, part: &Part, resource: &ResourceId) -> bool {
         ifc_aws_deploy::lowering::holds(part, resource)
     }

@@ -159,10 +159,6 @@ pub(crate) trait Backend {
         .help("choose a cloud, for example `--provider aws`"))
     }
 
-    /// Whether the deployed program runs with what the stage says of units and configuration
-    /// values, rather than with what its code says.
-    fn tells_program(&self) -> bool;
-
     /// Whether a part is that of a resource which holds its data.
     fn holds(&self, part: &Part, resource: &ResourceId) -> bool;
 

@@ -63,10 +63,6 @@ impl Backend for Local {
         Ok(Box::new(stage))
     }
 
-    fn tells_program(&self) -> bool {
-        false
-    }
-
     /// A part of a resource is called after it, and is of its kind's type.
     fn holds(&self, part: &Part, resource: &ResourceId) -> bool {
         part.part_type.as_str() == resource.kind.as_str()

@@ -269,9 +269,6 @@ impl Stage {
         let settings = &self.settings;
         let findings = settings.apply(&mut analysis.graph, self.backend.name());
         analysis.diagnostics.extend(findings);
-        if !self.backend.tells_program() {
-            analysis.diagnostics.extend(settings.without_effect());
-        }
         diagnostic::show(&analysis.diagnostics, &self.project.workspace_root);
         if !analysis.is_valid() {
             return Err(Failure::silent());

@@ -1,10 +1,12 @@
 //! The application as its own artifact describes it: the manifest joined with the handler table.
 
 use crate::handler::{self, HandlerEntry, Thunk};
+use crate::settings::Settings;
 use ifc_manifest::format::{RawRecord, records};
 use ifc_manifest::kind::SpecError;
 use ifc_manifest::kind::edge::Edge;
 use ifc_manifest::kind::http_api::{self, HttpApiSpec};
+use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 use ifc_manifest::support::Demand;
 use ifc_manifest::{
     Address, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Targets, Trigger,
@@ -32,6 +34,8 @@ pub struct Application {
     pub resources: Vec<ResourceDescriptor>,
     /// Its handlers, by package and name.
     pub handlers: Vec<Handler>,
+    /// What is otherwise where it runs: nothing, unless somebody has set it.
+    pub settings: Settings,
 }
 
 /// Why the running program's own declarations do not make an application. Every finding is listed.
@@ -129,6 +133,7 @@ impl Application {
             targets: Targets::ALL,
             resources,
             handlers,
+            settings: Settings::default(),
         };
         let findings = application.contradictions();
         if findings.is_empty() {
@@ -158,8 +163,22 @@ impl Application {
         }
     }
 
-    /// The APIs of the application, each with its configuration. The default one is there when a
-    /// route needs it.
+    /// The knobs in force of the unit that is this handler, which is no route.
+    pub fn unit_spec(&self, handler: &HandlerDescriptor) -> UnitSpec {
+        let spec = handler.unit.unwrap_or(UnitSpec::new(TIMEOUT_DEFAULT));
+        self.as_set(&self.name_of(&handler.address), spec)
+    }
+
+    fn as_set(&self, unit: &str, mut spec: UnitSpec) -> UnitSpec {
+        if let Some(set) = self.settings.units.get(unit) {
+            spec.timeout = set.timeout.unwrap_or(spec.timeout);
+            spec.max_instances = set.max_instances.unwrap_or(spec.max_instances);
+        }
+        spec
+    }
+
+    /// The APIs of the application, each with the configuration in force. The default one is there
+    /// when a route needs it.
     pub fn apis(&self) -> BTreeMap<String, HttpApiSpec> {
         let mut apis: BTreeMap<String, HttpApiSpec> = BTreeMap::new();
         for resource in self.of_kind(Kind::HttpApi) {
@@ -170,6 +189,9 @@ impl Application {
             if let Trigger::Http { api, .. } = &handler.descriptor.trigger {
                 apis.entry(self.api_name(api.as_ref())).or_default();
             }
+        }
+        for (name, spec) in &mut apis {
+            spec.unit = self.as_set(name, spec.unit);
         }
         apis
     }
@@ -295,7 +317,6 @@ fn decode(record: &RawRecord<'_>) -> Result<(usize, Descriptor), String> {
 mod tests {
     use super::*;
     use ifc_manifest::ProviderId;
-    use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
 
     fn route(line: u32, method: &str, path: &str) -> Handler {
         Handler {

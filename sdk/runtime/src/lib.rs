@@ -24,6 +24,7 @@ pub mod log;
 pub mod permissions;
 pub mod queue;
 pub mod secret;
+pub mod settings;
 pub mod state;
 pub mod stream;
 pub mod table;
@@ -37,6 +38,7 @@ pub use environment::{Environment, Invocation};
 pub use error::{Error, ErrorKind, HandlerError, Result};
 pub use event::{Delivery, Outcome, TraceContext};
 pub use provider::{BoxFuture, Clock, Provider, SystemClock, Target};
+pub use settings::Settings;
 
 /// The axum that the contract's HTTP types come from.
 pub use axum;

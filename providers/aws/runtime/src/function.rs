@@ -4,10 +4,11 @@ use crate::aws::{Aws, named};
 use crate::failure::Failure;
 use crate::queue::sealed;
 use crate::transport::{Call, Repeat};
-use crate::wiring::{self, LIVE_ALIAS, name_of};
+use crate::wiring::{self, LIVE_ALIAS};
 use axum::http::{HeaderMap, HeaderName, Method};
 use ifc_manifest::kind::function::{INVOKE, INVOKE_ASYNC, START_UP_MAX};
-use ifc_manifest::kind::unit::TIMEOUT_DEFAULT;
+use ifc_manifest::kind::unit::TIMEOUT_CALL;
+use ifc_manifest::{ProviderId, Targets};
 use ifc_runtime::event::random_id;
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::OutgoingMessage;
@@ -35,7 +36,7 @@ impl FunctionOperations for Aws {
             call.headers = vec![(invocation_type, "RequestResponse".to_owned())];
             call.body = sealed(&random_id(), trace, &BTreeMap::new(), &argument)?.into();
             call.repeat = Repeat::OnlyIfNotDone;
-            call.patience = self.timeout_of(function) + START_UP_MAX + PATIENCE;
+            call.patience = longest_run() + START_UP_MAX + PATIENCE;
             let answer = self.transport.call(&call).await?;
             match function_error(answer.headers(), answer.body()) {
                 Some(error) => Err(error),
@@ -69,15 +70,10 @@ impl FunctionOperations for Aws {
     }
 }
 
-impl Aws {
-    /// How long a function may run.
-    fn timeout_of(&self, function: Target<'_>) -> Duration {
-        let name = name_of(&self.application, function);
-        let mut handlers = self.application.handlers.iter().map(|h| &h.descriptor);
-        let handler = handlers.find(|handler| self.application.name_of(&handler.address) == name);
-        let unit = handler.and_then(|handler| handler.unit.as_ref());
-        unit.map_or(TIMEOUT_DEFAULT, |unit| unit.timeout)
-    }
+/// How long any function may run. What the code says of one is not it: its stage may give it more.
+fn longest_run() -> Duration {
+    let range = TIMEOUT_CALL.in_force(Targets::only(ProviderId::Aws));
+    Duration::from_secs(range.max)
 }
 
 /// What Lambda says of an invocation that ran and failed: by the function's own error, its end, or

@@ -15,6 +15,9 @@ mod lowering;
 mod parts;
 mod stage;
 
+/// What a stage has otherwise than the code says, for the program that runs on it.
+pub use ifc_local::settings;
+
 pub use artifact::{Artifact, ArtifactError};
 pub use lowering::{LoweringError, lower};
 pub use stage::Stage;

@@ -5,6 +5,8 @@
 //! it. Every unit becomes a part that names the program and what it may do, and its triggers become
 //! parts of their own, because they have queues with messages in them.
 
+use crate::parts::from_json;
+use crate::stage::UNIT;
 use crate::{Artifact, PROVIDER};
 use ifc_engine::{
     ApplicationName, Blueprint, BlueprintError, ChangeClass, Naming, Part, PartAddress, StageName,
@@ -129,7 +131,7 @@ impl Lowering<'_> {
                 part.lifecycle.retain = value == "retain";
             } else {
                 let class = on_change(known, property);
-                part = part.with(property, value_of(value), class);
+                part = part.with(property, from_json(value), class);
             }
         }
         self.parts.push(part);
@@ -144,7 +146,7 @@ impl Lowering<'_> {
     ) -> Result<(), LoweringError> {
         let name = text(unit, "name");
         let reason = format!("{} `{name}` is a unit", text(unit, "sort"));
-        let mut part = self.part(name, "unit", &reason)?;
+        let mut part = self.part(name, UNIT, &reason)?;
         part.label = format!("unit `{name}`");
         part.source = place(unit);
         part = part.with(
@@ -153,7 +155,7 @@ impl Lowering<'_> {
             ChangeClass::InPlace,
         );
         for (property, value) in fields(unit, "spec") {
-            part = part.with(property, value_of(value), ChangeClass::InPlace);
+            part = part.with(property, from_json(value), ChangeClass::InPlace);
         }
         let mut permissions: BTreeMap<String, Value> = BTreeMap::new();
         for binding in list(graph, "bindings") {
@@ -162,7 +164,7 @@ impl Lowering<'_> {
             }
             let resource = binding.get("resource").unwrap_or(&Json::Null);
             let (kind, bound) = (text(resource, "kind"), text(resource, "name"));
-            let verbs = binding.get("grants").map_or(Value::Null, value_of);
+            let verbs = binding.get("grants").map_or(Value::Null, from_json);
             permissions.insert(format!("{kind} {bound}"), verbs);
             // A function is bound as a unit, and units may call each other in circles.
             if kind != Kind::Function.as_str() {
@@ -197,7 +199,7 @@ impl Lowering<'_> {
                         ChangeClass::Replace,
                     );
                 }
-                _ => part = part.with(property, value_of(value), ChangeClass::InPlace),
+                _ => part = part.with(property, from_json(value), ChangeClass::InPlace),
             }
         }
         self.parts.push(part);
@@ -289,24 +291,4 @@ fn place(of: &Json) -> Option<String> {
         number("line")?,
         number("column")?
     ))
-}
-
-/// The engine's form of a value. It has whole numbers only; others are written as text.
-fn value_of(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::Number(number) => match number.as_i64() {
-            Some(whole) => Value::Integer(whole),
-            None => match number.as_f64() {
-                Some(float) if float.fract() == 0.0 && float.abs() < 9e15 => {
-                    Value::Integer(float as i64)
-                }
-                _ => Value::text(number.to_string()),
-            },
-        },
-        Json::String(text) => Value::text(text),
-        Json::Array(items) => Value::List(items.iter().map(value_of).collect()),
-        Json::Object(map) => Value::map(map.iter().map(|(key, item)| (key, value_of(item)))),
-    }
 }

@@ -136,15 +136,19 @@ pub(crate) fn to_json(value: &Value) -> serde_json::Value {
     }
 }
 
-/// The value that [`to_json`] wrote, or that somebody put into the file since.
+/// The value that [`to_json`] wrote, or that somebody put into the file since. Numbers that are not
+/// whole become texts: values have none.
 pub(crate) fn from_json(json: &serde_json::Value) -> Value {
     use serde_json::Value as Json;
     match json {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(*value),
-        Json::Number(number) => match number.as_i64() {
-            Some(whole) => Value::Integer(whole),
-            None => Value::text(number.to_string()),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Value::Integer(whole),
+            (None, Some(float)) if float.fract() == 0.0 && float.abs() < 9e15 => {
+                Value::Integer(float as i64)
+            }
+            _ => Value::text(number.to_string()),
         },
         Json::String(text) => Value::text(text),
         Json::Array(items) => Value::List(items.iter().map(from_json).collect()),

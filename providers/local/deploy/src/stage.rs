@@ -14,17 +14,24 @@ use ifc_engine::{
     ProviderErrorKind, Reading, StageName, Target, Value, async_trait,
 };
 use ifc_local::Removal;
+use ifc_local::settings::{Settings, UnitSettings};
 use ifc_manifest::Kind;
 use ifc_manifest::kind::edge::Edge;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+type Json = serde_json::Value;
 
 /// The part type of the program.
 const PROGRAM: &str = "program";
 
 /// The property and output of the program by which it is named.
 const FINGERPRINT: &str = "fingerprint";
+
+/// The part type of a unit.
+pub(crate) const UNIT: &str = "unit";
 
 /// A stage of the local provider.
 #[derive(Debug)]
@@ -56,6 +63,36 @@ impl Stage {
         let record = self.parts.read(&PartType::new(PROGRAM), &name)?;
         let fingerprint = record.as_ref().and_then(fingerprint_of);
         Ok(fingerprint.map(|fingerprint| Artifact::place(&self.directory, fingerprint)))
+    }
+
+    /// What is deployed of units and configuration values, for the program to run with.
+    ///
+    /// # Errors
+    /// When the stage's directory cannot be read, or a part's file in it is damaged.
+    pub fn settings(&self) -> io::Result<Settings> {
+        let mut settings = Settings::default();
+        for (part_type, name) in self.parts.names()? {
+            let is_config = part_type.as_str() == Kind::Config.as_str();
+            if !is_config && part_type.as_str() != UNIT {
+                continue;
+            }
+            let Some(Record { tags, properties }) = self.parts.read(&part_type, &name)? else {
+                continue;
+            };
+            let Some(owner) = tags.get("ifc-resource") else {
+                continue;
+            };
+            if is_config {
+                if let Some(default) = properties.get("default").and_then(Json::as_str) {
+                    settings.config.insert(owner.clone(), default.to_owned());
+                }
+            } else {
+                settings
+                    .units
+                    .insert(owner.clone(), unit_settings(&properties));
+            }
+        }
+        Ok(settings)
     }
 
     /// Where the deployed application stores its data.
@@ -138,6 +175,20 @@ impl Stage {
             &self.parts.file(&target.part_type, &target.physical_name),
             error,
         )
+    }
+}
+
+/// What a unit's part says that a running program heeds.
+fn unit_settings(properties: &BTreeMap<String, Json>) -> UnitSettings {
+    let seconds = match properties.get("timeout_seconds") {
+        // What is not whole is kept as a text.
+        Some(Json::String(text)) => text.parse().ok(),
+        other => other.and_then(Json::as_f64),
+    };
+    let instances = properties.get("max_instances").and_then(Json::as_u64);
+    UnitSettings {
+        timeout: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        max_instances: instances.and_then(|number| u32::try_from(number).ok()),
     }
 }
 

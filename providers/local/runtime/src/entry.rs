@@ -7,6 +7,7 @@ use crate::store::{Fsync, OpenError, Storage};
 use ifc_manifest::Trigger;
 use ifc_runtime::log::{self, Format, Levels, Sink};
 use ifc_runtime::permissions::{Enforced, UnitGrants};
+use ifc_runtime::settings::SETTINGS_VARIABLE;
 use ifc_runtime::{Application, Environment, SystemClock};
 use std::fmt;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -47,6 +48,7 @@ Variables:
   IFC_LOG           levels: `info`, or `warn,orders=debug` (default: info)
   IFC_LOG_FORMAT    json, text, or auto: text on a terminal (default: auto)
   IFC_INVOKE        run this unit once with the event on standard input, print its reply, exit
+  IFC_SETTINGS      what is otherwise than the code says, as JSON: `ifc serve` sets it
   IFC_KEY_FILE      file with the key of secrets (default: ifc/local.key in the user's
                     configuration directory)
 
@@ -119,6 +121,8 @@ struct Settings {
     log_levels: String,
     log_format: Option<LogFormat>,
     invoke: Option<String>,
+    /// What is otherwise than the code says.
+    stage: ifc_runtime::Settings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,6 +145,7 @@ impl Settings {
         let mut given: Vec<(&str, String, String)> = FLAGS
             .iter()
             .chain(&[("", "IFC_LOG"), ("", "IFC_LOG_FORMAT"), ("", "IFC_INVOKE")])
+            .chain(&[("", SETTINGS_VARIABLE)])
             .filter_map(|(_, name)| Some((*name, variable(name)?, (*name).to_owned())))
             .collect();
         let mut rest = arguments.iter();
@@ -198,6 +203,12 @@ impl Settings {
                 }
             },
             invoke: get("IFC_INVOKE").map(|(unit, _)| unit.to_owned()),
+            stage: match get(SETTINGS_VARIABLE) {
+                None => ifc_runtime::Settings::default(),
+                Some((text, _)) => {
+                    ifc_runtime::Settings::parse(text).map_err(|error| error.to_string())?
+                }
+            },
         }))
     }
 
@@ -240,8 +251,10 @@ fn start(package: &str, settings: Settings) -> Result<(), Failure> {
 }
 
 fn open(package: &str, settings: &Settings) -> Result<Arc<Local>, Failure> {
-    let application =
-        Arc::new(Application::load(package).map_err(|error| Failure::new(FAILURE, error))?);
+    let mut application =
+        Application::load(package).map_err(|error| Failure::new(FAILURE, error))?;
+    application.settings = settings.stage.clone();
+    let application = Arc::new(application);
     let storage = Storage::Directory {
         path: settings.data_directory.clone(),
         fsync: settings.fsync,

@@ -49,6 +49,7 @@ mod test_support;
 pub use adversary::{Adversary, Disturbed, Unkindness};
 pub use config::ConfigStatus;
 pub use drive::Lease;
+pub use ifc_runtime::settings;
 pub use inspect::Record;
 pub use local::{Edge, EdgeId, EdgeKind, Local};
 pub use queue::{DeadLetter, Depth, Finished, Peeked, PeekedState, Receipt};

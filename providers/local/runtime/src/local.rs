@@ -20,8 +20,7 @@ use ifc_manifest::kind::config::ConfigSpec;
 use ifc_manifest::kind::edge::{ConsumerSpec, Edge as EdgeSort, EdgeSpec, Selection};
 use ifc_manifest::kind::subscription::QueueSubscription;
 use ifc_manifest::kind::table::ChangeStream;
-use ifc_manifest::kind::unit::{TIMEOUT_DEFAULT, UnitSpec};
-use ifc_manifest::{Address, HandlerDescriptor, Kind, Trigger};
+use ifc_manifest::{Address, Kind, Trigger};
 use ifc_runtime::application::Handler;
 use ifc_runtime::axum::Router;
 use ifc_runtime::handler::{CallThunk, EventThunk, Thunk};
@@ -415,15 +414,11 @@ fn functions(application: &Application, prepared: &Prepared) -> Names<Function> 
         let function = Function {
             unit: application.name_of(address),
             queue: position(prepared, Sort::Call, address)?,
-            timeout: unit(&handler.descriptor).timeout,
+            timeout: application.unit_spec(&handler.descriptor).timeout,
             thunk,
         };
         Some((address, function))
     }))
-}
-
-fn unit(descriptor: &HandlerDescriptor) -> UnitSpec {
-    descriptor.unit.unwrap_or(UnitSpec::new(TIMEOUT_DEFAULT))
 }
 
 fn edge_spec(unit: &str, edge: &str, config: &Value) -> Result<EdgeSpec, OpenError> {
@@ -530,7 +525,7 @@ fn edges(application: &Application, prepared: &Prepared) -> Result<Vec<Edge>, Op
     for Handler { descriptor, thunk } in &application.handlers {
         let address = &descriptor.address;
         let unit_name = application.name_of(address);
-        let unit = unit(descriptor);
+        let unit = application.unit_spec(descriptor);
         let hidden = ConsumerSpec {
             max_concurrency: unit.max_instances,
             ..ConsumerSpec::DEFAULT

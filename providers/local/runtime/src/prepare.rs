@@ -199,8 +199,11 @@ fn decide(
                     .push((address.clone(), name, spec.generated));
             }
             Kind::Config => {
-                let spec =
+                let mut spec =
                     ConfigSpec::decode(&resource.config).map_err(unreadable("config", &name))?;
+                if let Some(json) = application.settings.config.get(&name) {
+                    spec.default = Some(json.clone());
+                }
                 let facts = json!({ "default": spec.default, "dynamic": spec.dynamic });
                 prepared.catalog.declare(Sort::Config, &name, facts);
                 prepared.configs.push((address.clone(), name, spec));

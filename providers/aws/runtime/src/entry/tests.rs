@@ -66,6 +66,10 @@ fn on_events(deliveries: Vec<Delivery>) -> BoxFuture<'static, Vec<Outcome>> {
                     tokio::time::sleep(Duration::from_secs(3_600)).await;
                     Outcome::Ack
                 }
+                Some("sleep well") => {
+                    tokio::time::sleep(Duration::from_secs(100)).await;
+                    Outcome::Ack
+                }
                 _ => Outcome::Ack,
             });
         }
@@ -104,6 +108,10 @@ fn on_request(request: Request) -> BoxFuture<'static, Response> {
         match head.uri.path() {
             "/panic" => panic!("it is too much"),
             "/bytes" => Body::from(vec![0xff, 0, 1]).into_response(),
+            "/slow" => {
+                tokio::time::sleep(Duration::from_secs(100)).await;
+                "done\n".into_response()
+            }
             "/large" => "x".repeat(5 * 1024 * 1024).into_response(),
             _ => {
                 let headers = AppendHeaders([(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2; HttpOnly")]);
@@ -458,6 +466,28 @@ async fn what_cannot_be_given_up_comes_again() {
             _ => assert_eq!(failures(&outcome), ["7"]),
         }
     }
+}
+
+/// The code says 60 s, and 20 s for the API.
+#[tokio::test(start_paused = true)]
+async fn a_stage_may_give_more_time_than_the_code() {
+    let long = Context {
+        time_left: Some(Duration::from_secs(200)),
+        ..context()
+    };
+    let (consumer, _) = start("aggregate");
+    let event = json!({ "Records": [record(1, "a", "sleep well")] }).to_string();
+    let reply = consumer.deliver(event.as_bytes(), &long).await.unwrap();
+    assert_eq!(reply, br#"{"batchItemFailures":[]}"#);
+
+    let (api, _) = start("api");
+    let event = json!({
+        "version": "2.0", "rawPath": "/slow", "rawQueryString": "", "headers": {},
+        "requestContext": { "http": { "method": "GET", "path": "/slow" } },
+    });
+    let reply = api.deliver(event.to_string().as_bytes(), &long).await;
+    let reply: Value = serde_json::from_slice(&reply.unwrap()).unwrap();
+    assert_eq!(reply["statusCode"], 200, "{reply}");
 }
 
 #[test]

@@ -74,10 +74,18 @@ pub struct Unit {
     pub(super) memory: Memory,
 }
 
-/// What a unit runs.
+/// What a unit runs. The time-outs are those of the code, for when nobody says how much time is left:
+/// a stage may be deployed with others, and Lambda goes by these.
 enum Work {
-    Api { router: Router, body_max: usize },
+    Api(Api),
     Edge(Edge),
+}
+
+/// An API.
+struct Api {
+    router: Router,
+    body_max: usize,
+    timeout: Duration,
 }
 
 /// A handler, and the edge by which its events come.
@@ -140,10 +148,13 @@ impl Unit {
             work,
             memory: Memory::default(),
         };
-        if let Some(spec) = application.apis().get(name) {
-            let router = ifc_runtime::http::router(&application, name, spec);
-            let body_max = body_max as usize;
-            return Ok(unit(Work::Api { router, body_max }));
+        if let Some(mut spec) = application.apis().remove(name) {
+            let timeout = std::mem::replace(&mut spec.unit.timeout, Duration::MAX);
+            return Ok(unit(Work::Api(Api {
+                router: ifc_runtime::http::router(&application, name, &spec),
+                body_max: body_max as usize,
+                timeout,
+            })));
         }
         let mut handlers = application.handlers.iter();
         let Some(handler) = handlers.find(|known| application.unit_of(&known.descriptor) == name)
@@ -200,9 +211,7 @@ impl Unit {
             .time_left
             .map(|left| left - REPLY_WITHIN.min(left / 10));
         match (&self.work, event) {
-            (Work::Api { router, body_max }, Event::Http(event)) => {
-                Ok(self.request(router, *body_max, event, left).await)
-            }
+            (Work::Api(api), Event::Http(event)) => Ok(self.request(api, event, left).await),
             (Work::Edge(edge), Event::Messages(records)) if edge.sort.has_queue() => {
                 Ok(message::deliver(self, edge, records, left).await)
             }
@@ -226,7 +235,7 @@ impl Unit {
 
     fn unexpected(&self, shape: &str) -> Failed {
         let takes = match &self.work {
-            Work::Api { .. } => "HTTP requests in format 2.0".to_owned(),
+            Work::Api(_) => "HTTP requests in format 2.0".to_owned(),
             Work::Edge(edge) => match edge.sort {
                 Sort::Source(EdgeSort::StreamConsumer) => "records of Kinesis".to_owned(),
                 Sort::Source(EdgeSort::OnChange) => "changes of a DynamoDB table".to_owned(),
@@ -241,16 +250,10 @@ impl Unit {
         }
     }
 
-    async fn request(
-        &self,
-        router: &Router,
-        body_max: usize,
-        event: Value,
-        left: Option<Duration>,
-    ) -> Value {
+    async fn request(&self, api: &Api, event: Value, left: Option<Duration>) -> Value {
         let answer = async {
             match http::request(event) {
-                Ok(request) => match router.clone().oneshot(request).await {
+                Ok(request) => match api.router.clone().oneshot(request).await {
                     Ok(response) => response,
                     Err(never) => match never {},
                 },
@@ -260,11 +263,8 @@ impl Unit {
                 }
             }
         };
-        let reply = async { http::reply(answer.await, body_max).await };
-        let reply = match left {
-            Some(left) => tokio::time::timeout(left, reply).await,
-            None => Ok(reply.await),
-        };
+        let reply = async { http::reply(answer.await, api.body_max).await };
+        let reply = tokio::time::timeout(left.unwrap_or(api.timeout), reply).await;
         let (status, message) = match reply {
             Ok(Ok(reply)) => return reply,
             Ok(Err(cause)) => {
@@ -458,7 +458,7 @@ impl Edge {
         match self.thunk {
             EdgeThunk::Event(thunk) => {
                 let invocation = self.invocation(first);
-                let timeout = self.timeout.min(left.unwrap_or(Duration::MAX));
+                let timeout = left.unwrap_or(self.timeout);
                 handler::run_events(invocation, thunk, timeout, deliveries).await
             }
             EdgeThunk::Call(thunk) => {
@@ -483,7 +483,7 @@ impl Edge {
         left: Option<Duration>,
     ) -> Result<Vec<u8>, String> {
         let invocation = self.invocation(&delivery);
-        let timeout = self.timeout.min(left.unwrap_or(Duration::MAX));
+        let timeout = left.unwrap_or(self.timeout);
         handler::run_call(invocation, thunk, timeout, self.reply_max, delivery.body).await
     }
 }
