@@ -40,8 +40,12 @@ pub(crate) use values::{Collected, Look, Values, list, outputs, set};
 
 use crate::account::Account;
 use crate::catalog;
+use crate::looks::Shared;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use ifc_engine::{Desired, Progress, Target, async_trait};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// One type of part.
 #[async_trait]
@@ -50,7 +54,7 @@ pub(crate) trait PartType: Send + Sync {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure>;
 
     /// Makes it. That it exists already is a failure whose code says so; nothing was touched then.
-    async fn create(&self, aws: &Clients, part: &Desired, token: &str) -> Made;
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made;
 
     /// What an operator may change, so that `read` does not tell it. An update finds what was
     /// recorded of it, where anything was, and leaves it alone unless that is to be another.
@@ -63,6 +67,16 @@ pub(crate) trait PartType: Send + Sync {
 
     /// Removes it. That there is nothing is a failure whose code says so.
     async fn delete(&self, aws: &Clients, target: &Target) -> Result<Progress<()>, Failure>;
+}
+
+/// One attempt at making a part.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt<'a> {
+    /// The same for every attempt, for services that recognize a repetition by it.
+    pub(crate) token: &'a str,
+    /// Whether a look a moment ago found nothing, and this is the first attempt since: then types
+    /// whose calls cannot tell what they made from what was there need not look before or after.
+    pub(crate) seen_absent: bool,
 }
 
 /// The outputs of what was made, or that it goes on.
@@ -118,6 +132,33 @@ pub(crate) fn part_type(name: &str) -> Option<&'static dyn PartType> {
     })
 }
 
+/// What more than one part looks at.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    pub(crate) apis: Shared<Vec<aws_sdk_apigatewayv2::types::Api>>,
+    pub(crate) bucket_tags: Shared<Option<Tags>>,
+    pub(crate) functions: Shared<Option<GetFunctionOutput>>,
+    pub(crate) log_groups: Shared<Vec<aws_sdk_cloudwatchlogs::types::LogGroup>>,
+    pub(crate) queue_tags: Shared<Tags>,
+    pub(crate) queue_urls: Shared<Option<String>>,
+    pub(crate) roles: Shared<Option<aws_sdk_iam::types::Role>>,
+    pub(crate) topic_tags: Shared<Tags>,
+}
+
+impl Looks {
+    /// Something is about to be changed: nothing is shared any more.
+    pub(crate) fn end(&self) {
+        self.apis.end();
+        self.bucket_tags.end();
+        self.functions.end();
+        self.log_groups.end();
+        self.queue_tags.end();
+        self.queue_urls.end();
+        self.roles.end();
+        self.topic_tags.end();
+    }
+}
+
 /// A client for each service, and where they work.
 #[derive(Debug)]
 pub(crate) struct Clients {
@@ -126,6 +167,9 @@ pub(crate) struct Clients {
     pub(crate) partition: String,
     /// The archive with the program to deploy, where this command has one.
     pub(crate) archive: Option<PathBuf>,
+    pub(crate) looks: Looks,
+    /// The version of each function that this command has published.
+    pub(crate) published: Mutex<BTreeMap<String, String>>,
     pub(crate) apis: aws_sdk_apigatewayv2::Client,
     pub(crate) events: aws_sdk_eventbridge::Client,
     pub(crate) iam: aws_sdk_iam::Client,
@@ -153,6 +197,8 @@ impl Clients {
             region: account.region().to_owned(),
             partition: account.partition().to_owned(),
             archive,
+            looks: Looks::default(),
+            published: Mutex::default(),
             apis: aws_sdk_apigatewayv2::Client::new(config),
             events: aws_sdk_eventbridge::Client::new(config),
             iam: aws_sdk_iam::Client::new(config),

@@ -3,7 +3,8 @@
 
 use crate::account::Account;
 use crate::catalog::{self, Entry};
-use crate::parts::{self, Clients, Failure, Found, PartType, Present, Told, Values};
+use crate::looks::Seen;
+use crate::parts::{self, Attempt, Clients, Failure, Found, PartType, Present, Told, Values};
 use crate::preflight;
 use ifc_engine::provider::{Api, Finding};
 use ifc_engine::{
@@ -20,6 +21,7 @@ const BEHIND: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Aws {
     clients: Clients,
+    seen: Seen,
 }
 
 impl Aws {
@@ -28,6 +30,7 @@ impl Aws {
     pub fn new(account: &Account, archive: Option<PathBuf>) -> Aws {
         Aws {
             clients: Clients::new(account, archive),
+            seen: Seen::default(),
         }
     }
 
@@ -57,6 +60,14 @@ impl Aws {
         match self.type_of(target)?.read(&self.clients, target).await {
             Err(failure) if failure.is_gone() => Ok(Found::Absent),
             found => found,
+        }
+    }
+
+    /// What there is, by the last look if that was a moment ago and nothing was written since.
+    async fn seen_or_found(&self, target: &Target) -> Result<Found, Failure> {
+        match self.seen.take(target) {
+            Some(found) => Ok(found),
+            None => self.found(target).await,
         }
     }
 
@@ -105,7 +116,9 @@ impl Provider for Aws {
             values.retain(|name, _| entry.is_some_and(|entry| is_known(entry, name)));
             values
         };
-        Ok(match self.found(target).await? {
+        let found = self.found(target).await?;
+        self.seen.note(target, &found);
+        Ok(match found {
             Found::Absent => Reading::Absent,
             Found::Settling(note) => Reading::Settling { note },
             Found::Present(found) => Reading::Present {
@@ -123,8 +136,13 @@ impl Provider for Aws {
     }
 
     async fn create(&self, part: &Desired, token: &str) -> Result<Progress<Actual>, ProviderError> {
+        self.clients.looks.end();
         let part_type = self.type_of(&part.target)?;
-        let made = match part_type.create(&self.clients, part, token).await {
+        let attempt = Attempt {
+            token,
+            seen_absent: self.seen.take(&part.target) == Some(Found::Absent),
+        };
+        let made = match part_type.create(&self.clients, part, &attempt).await {
             Err(failure) if failure.is_exists() => self.adopt(part, failure).await?,
             // What it refers to was made a moment ago, and not everybody at AWS has heard of it.
             Err(failure) if failure.is_gone() => {
@@ -137,8 +155,9 @@ impl Provider for Aws {
     }
 
     async fn update(&self, from: &Actual, to: &Desired) -> Result<Progress<Actual>, ProviderError> {
+        self.clients.looks.end();
         let target = &to.target;
-        let mut found = match self.found(target).await? {
+        let mut found = match self.seen_or_found(target).await? {
             Found::Present(found) => found,
             Found::Settling(note) => return Err(Failure::not_ready(note, BEHIND).into()),
             Found::Absent => {
@@ -161,7 +180,8 @@ impl Provider for Aws {
     }
 
     async fn delete(&self, target: &Target) -> Result<Progress<()>, ProviderError> {
-        match self.found(target).await? {
+        self.clients.looks.end();
+        match self.seen_or_found(target).await? {
             Found::Absent => return Ok(Progress::Done(())),
             Found::Settling(note) => return Err(Failure::not_ready(note, BEHIND).into()),
             Found::Present(found) => {

@@ -2,8 +2,8 @@
 //! physical name is `function/alias`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, Values,
-    function, made, outputs, parent_and_child, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told,
+    Values, function, made, outputs, parent_and_child, removed,
 };
 use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Status;
 use ifc_engine::{Desired, Progress, Target, Value, async_trait};
@@ -16,19 +16,15 @@ pub(super) struct Alias;
 impl PartType for Alias {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure> {
         let (function, name, arn) = named(aws, target)?;
-        let call = aws.lambda.get_alias().function_name(function).name(name);
-        let answer = call
-            .send()
-            .await
-            .told("lambda:GetAlias", &arn)
-            .or_absent()?;
-        let Some(alias) = answer else {
+        let Some(tags) = function::tags(aws, function).await? else {
             return Ok(Found::Absent);
         };
-        let (provisioned, tags) = tokio::try_join!(
-            provisioned(aws, function, name, &arn),
-            function::tags(aws, function)
-        )?;
+        let call = aws.lambda.get_alias().function_name(function).name(name);
+        let look = async { call.send().await.told("lambda:GetAlias", &arn).or_absent() };
+        let (alias, provisioned) = tokio::try_join!(look, provisioned(aws, function, name, &arn))?;
+        let Some(alias) = alias else {
+            return Ok(Found::Absent);
+        };
         Ok(Found::Present(Present {
             properties: Collected::new()
                 .text("FunctionVersion", alias.function_version())
@@ -39,7 +35,7 @@ impl PartType for Alias {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (function, name, arn) = named(aws, &part.target)?;
         let version = part.properties.required("FunctionVersion")?;
         let call = aws.lambda.create_alias().function_name(function).name(name);

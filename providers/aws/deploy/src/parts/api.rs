@@ -2,8 +2,8 @@
 //! before one is made it is looked for.
 
 use super::{
-    Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags, Told, made,
-    outputs, removed,
+    Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
+    Told, made, outputs, removed,
 };
 use aws_sdk_apigatewayv2::types::{Api as SdkApi, ProtocolType};
 use ifc_engine::{Desired, Owner, Progress, Target, async_trait};
@@ -43,9 +43,9 @@ impl PartType for Api {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let name = part.target.physical_name.as_str();
-        if !named(aws, name).await?.is_empty() {
+        if !attempt.seen_absent && !named(aws, name).await?.is_empty() {
             return Err(Failure::exists(format!("there is an API `{name}`")));
         }
         let protocol = part.properties.text("ProtocolType").unwrap_or("HTTP");
@@ -87,13 +87,18 @@ impl PartType for Api {
 
 /// The APIs of this name.
 async fn named(aws: &Clients, name: &str) -> Result<Vec<SdkApi>, Failure> {
+    let mut found = aws.looks.apis.ask("", all(aws)).await?;
+    found.retain(|api| api.name() == Some(name));
+    Ok(found)
+}
+
+async fn all(aws: &Clients) -> Result<Vec<SdkApi>, Failure> {
     let mut found = Vec::new();
     let mut next = None;
     loop {
         let call = aws.apis.get_apis().max_results("100").set_next_token(next);
         let answer = call.send().await.told("apigateway:GET", &arn(aws, ""))?;
-        let apis = answer.items.unwrap_or_default().into_iter();
-        found.extend(apis.filter(|api| api.name() == Some(name)));
+        found.extend(answer.items.unwrap_or_default());
         next = answer.next_token.filter(|token| !token.is_empty());
         if next.is_none() {
             return Ok(found);

@@ -2,9 +2,10 @@
 //! names are `api/word`; of a stage the word is its name. Ours has one integration and one route.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, Values, api,
-    made, outputs, parent_and_child, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told,
+    Values, api, made, outputs, parent_and_child, removed,
 };
+use aws_sdk_apigatewayv2::operation::get_stage::GetStageOutput;
 use aws_sdk_apigatewayv2::types::{
     Integration as SdkIntegration, IntegrationType, Route as SdkRoute,
 };
@@ -48,11 +49,11 @@ impl PartType for Integration {
         })
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let properties = &part.properties;
         let api = properties.required("ApiId")?;
         // AWS makes another one of the same sort whenever it is asked.
-        if integration(aws, api, &part.target).await?.is_some() {
+        if !attempt.seen_absent && integration(aws, api, &part.target).await?.is_some() {
             return Err(Failure::exists("the API has its integration"));
         }
         let call = aws.apis.create_integration().api_id(api);
@@ -149,10 +150,10 @@ impl PartType for Route {
         })
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let properties = &part.properties;
         let api = properties.required("ApiId")?;
-        if route(aws, api, &part.target).await?.is_some() {
+        if !attempt.seen_absent && route(aws, api, &part.target).await?.is_some() {
             return Err(Failure::exists("the API has its route"));
         }
         let call = aws.apis.create_route().api_id(api);
@@ -210,15 +211,7 @@ impl PartType for Stage {
             return Ok(Found::Absent);
         };
         let (_, name) = parent_and_child(target)?;
-        let answer = aws
-            .apis
-            .get_stage()
-            .api_id(&api)
-            .stage_name(name)
-            .send()
-            .await;
-        let answer = answer.told("apigateway:GET", &stage_arn(aws, &api, name));
-        let Some(stage) = answer.or_absent()? else {
+        let Some(stage) = stage(aws, &api, name).await? else {
             return Ok(Found::Absent);
         };
         Ok(Found::Present(Present {
@@ -230,18 +223,10 @@ impl PartType for Stage {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let api = part.properties.required("ApiId")?;
         let (_, name) = parent_and_child(&part.target)?;
-        let there = aws
-            .apis
-            .get_stage()
-            .api_id(api)
-            .stage_name(name)
-            .send()
-            .await;
-        let there = there.told("apigateway:GET", &stage_arn(aws, api, name));
-        if there.or_absent()?.is_some() {
+        if !attempt.seen_absent && stage(aws, api, name).await?.is_some() {
             return Err(Failure::exists(format!("the API has a stage `{name}`")));
         }
         let call = aws.apis.create_stage().api_id(api).stage_name(name);
@@ -283,6 +268,14 @@ impl PartType for Stage {
         answer.told("apigateway:DELETE", &stage_arn(aws, &api, name))?;
         removed()
     }
+}
+
+async fn stage(aws: &Clients, api: &str, name: &str) -> Result<Option<GetStageOutput>, Failure> {
+    let call = aws.apis.get_stage().api_id(api).stage_name(name);
+    let answer = call.send().await;
+    answer
+        .told("apigateway:GET", &stage_arn(aws, api, name))
+        .or_absent()
 }
 
 fn stage_arn(aws: &Clients, api: &str, name: &str) -> String {

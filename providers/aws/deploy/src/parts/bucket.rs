@@ -2,8 +2,8 @@
 //! sent. A bucket that is deleted is emptied first: whether it may be is decided by the engine.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Tags, Told, Values,
-    made, outputs, removed, sdk_tags,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Tags, Told,
+    Values, made, outputs, removed, sdk_tags,
 };
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
@@ -54,11 +54,15 @@ impl PartType for Bucket {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let bucket = part.target.physical_name.as_str();
         let arn = arn(aws, bucket);
         // In one region AWS answers as if it had made a bucket that one already owns.
-        let unknown = match tags(aws, bucket).await {
+        let unknown = match attempt.seen_absent {
+            true => Ok(None),
+            false => tags(aws, bucket).await,
+        };
+        let unknown = match unknown {
             Ok(None) => None,
             Ok(Some(_)) => return Err(Failure::exists(format!("there is a bucket `{bucket}`"))),
             Err(failure) if failure.is_denied() => Some(failure),
@@ -124,13 +128,16 @@ fn bucket_outputs(aws: &Clients, bucket: &str) -> Values {
 
 /// The tags of a bucket that is there.
 pub(super) async fn tags(aws: &Clients, bucket: &str) -> Result<Option<Tags>, Failure> {
-    let answer = aws.s3.get_bucket_tagging().bucket(bucket).send().await;
-    match answer.told("s3:GetBucketTagging", &arn(aws, bucket)) {
-        Ok(answer) => Ok(Some(from_sdk(answer.tag_set()))),
-        Err(failure) if failure.is("NoSuchTagSet") => Ok(Some(Tags::new())),
-        Err(failure) if failure.is_gone() => Ok(None),
-        Err(failure) => Err(failure),
-    }
+    let question = async {
+        let answer = aws.s3.get_bucket_tagging().bucket(bucket).send().await;
+        match answer.told("s3:GetBucketTagging", &arn(aws, bucket)) {
+            Ok(answer) => Ok(Some(from_sdk(answer.tag_set()))),
+            Err(failure) if failure.is("NoSuchTagSet") => Ok(Some(Tags::new())),
+            Err(failure) if failure.is_gone() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    };
+    aws.looks.bucket_tags.ask(bucket, question).await
 }
 
 async fn tag(aws: &Clients, bucket: &str, tags: &Tags) -> Result<(), Failure> {

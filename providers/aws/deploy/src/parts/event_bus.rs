@@ -1,8 +1,8 @@
 //! `AWS::Events::EventBus` and `AWS::Events::Rule`. The physical name of a rule is `bus/rule`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
-    Told, Values, made, outputs, parent_and_child, removed, sdk_tags,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange,
+    Tags, Told, Values, made, outputs, parent_and_child, removed, sdk_tags,
 };
 use aws_sdk_eventbridge::types::{
     DeadLetterConfig, RetryPolicy, RuleState, Tag, Target as Receiver,
@@ -32,7 +32,7 @@ impl PartType for EventBus {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (name, arn) = bus(aws, &part.target);
         let call = aws.events.create_event_bus().name(name);
         let call = call.set_tags(Some(to_sdk(&part.target.tags)));
@@ -92,7 +92,7 @@ impl PartType for Rule {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (bus, name, arn) = rule(aws, &part.target)?;
         // Whether there is one makes no difference to the call below.
         let call = aws.events.describe_rule().event_bus_name(bus).name(name);

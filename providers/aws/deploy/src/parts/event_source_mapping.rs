@@ -2,8 +2,8 @@
 //! `function/alias/word`; a function has one at most, so that it is found by its alias.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PROPAGATION, PartType, Present,
-    TagChange, Tags, Told, Values, function, going, made, outputs, parent_and_child, set,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PROPAGATION, PartType,
+    Present, TagChange, Tags, Told, Values, function, going, made, outputs, parent_and_child, set,
 };
 use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingOutput as Mapping;
 use aws_sdk_lambda::types::{
@@ -44,10 +44,10 @@ impl PartType for EventSourceMapping {
         }
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let properties = &part.properties;
         let source = properties.required("EventSourceArn")?;
-        if of_alias(aws, &part.target, Some(source)).await?.is_some() {
+        if !attempt.seen_absent && of_alias(aws, &part.target, Some(source)).await?.is_some() {
             return Err(Failure::exists(format!(
                 "the function is fed by `{source}`"
             )));

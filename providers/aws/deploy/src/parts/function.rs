@@ -5,8 +5,8 @@
 //! the object's key is made; the bucket is in a tag.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PROPAGATION, PartType, Present,
-    TagChange, Tags, Told, Values, going, list, made, outputs, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PROPAGATION, PartType,
+    Present, TagChange, Tags, Told, Values, going, list, made, outputs, removed,
 };
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{
@@ -14,7 +14,9 @@ use aws_sdk_lambda::types::{
     State,
 };
 use ifc_engine::{Desired, Progress, Target, Value, async_trait};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The tag with the bucket that the program came from.
@@ -39,8 +41,7 @@ pub(super) struct Function;
 impl PartType for Function {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure> {
         let (name, arn) = named(aws, target);
-        let answer = aws.lambda.get_function().function_name(name).send().await;
-        let Some(answer) = answer.told("lambda:GetFunction", &arn).or_absent()? else {
+        let Some(answer) = look(aws, name).await? else {
             return Ok(Found::Absent);
         };
         let tags = tags_of(&answer);
@@ -50,8 +51,12 @@ impl PartType for Function {
         if let Some(note) = settling(latest) {
             return Ok(Found::Settling(note));
         }
-        let recorded = target.outputs.text("Version");
-        let published = published(aws, name, &arn, latest, recorded).await?;
+        // What this command has published is recorded only when all of it is done.
+        let recent = recently_published(aws).get(name).cloned();
+        let number = |version: &String| version.parse::<u64>().ok();
+        let recorded = [recent, target.outputs.owned("Version")].into_iter();
+        let recorded = recorded.flatten().max_by_key(number);
+        let published = published(aws, name, &arn, latest, recorded.as_deref()).await?;
         let bucket = tags.get(ARTIFACTS).cloned();
         let mut properties = properties(latest, bucket.as_deref());
         if let Some(published) = &published {
@@ -76,7 +81,7 @@ impl PartType for Function {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (name, arn) = named(aws, &part.target);
         let properties = &part.properties;
         let (bucket, key) = code(properties)?;
@@ -110,6 +115,7 @@ impl PartType for Function {
             reserve(aws, name, &arn, reserved).await?;
         }
         let version = answer.version().unwrap_or_default().to_owned();
+        recently_published(aws).insert(name.to_owned(), version.clone());
         match answer.state() {
             Some(State::Pending) => going(format!("function `{name}` is being made")),
             _ => made(function_outputs(name, &arn, &version)),
@@ -127,10 +133,10 @@ impl PartType for Function {
         let found_tags = found.tags.clone().unwrap_or_default();
         retag(aws, &arn, &found_tags, &wanted_tags(part, bucket)).await?;
 
-        let answer = aws.lambda.get_function().function_name(name).send().await;
-        let latest = answer.told("lambda:GetFunction", &arn)?.configuration;
-        let latest = latest.unwrap_or_else(|| FunctionConfiguration::builder().build());
-        let is = properties(&latest, found_tags.get(ARTIFACTS).map(String::as_str));
+        let is = match is_as_published(&found.properties) {
+            true => found.properties.clone(),
+            false => latest(aws, name, &arn, &found_tags).await?,
+        };
         let differs = |property: &&str| is.value(property) != wanted.value(property);
         let code_differs = ["Code", "Architectures"].iter().any(differs)
             || matches!(found.properties.value("Code"), Some(Value::Text(_)));
@@ -152,10 +158,11 @@ impl PartType for Function {
             let answer = call.set_architectures(architectures(wanted)).send().await;
             let answer = answer.told("lambda:UpdateFunctionCode", &arn);
             let answer = answer.map_err(|failure| busy(failure, name))?;
+            let version = answer.version().unwrap_or_default();
+            recently_published(aws).insert(name.to_owned(), version.to_owned());
             if answer.last_update_status() == Some(&LastUpdateStatus::InProgress) {
                 return going(format!("function `{name}` is being updated"));
             }
-            let version = answer.version().unwrap_or_default();
             return made(function_outputs(name, &arn, version));
         }
         // When nothing changed since the last version, this answers with that one.
@@ -167,11 +174,9 @@ impl PartType for Function {
             .await;
         let answer = answer.told("lambda:PublishVersion", &arn);
         let answer = answer.map_err(|failure| busy(failure, name))?;
-        made(function_outputs(
-            name,
-            &arn,
-            answer.version().unwrap_or_default(),
-        ))
+        let version = answer.version().unwrap_or_default();
+        recently_published(aws).insert(name.to_owned(), version.to_owned());
+        made(function_outputs(name, &arn, version))
     }
 
     async fn delete(&self, aws: &Clients, target: &Target) -> Result<Progress<()>, Failure> {
@@ -197,12 +202,19 @@ pub(super) fn arn(aws: &Clients, name: &str) -> String {
     aws.arn("lambda", &format!("function:{name}"))
 }
 
-/// The tags of a function, by which also what belongs to it is ours.
-pub(super) async fn tags(aws: &Clients, name: &str) -> Result<Tags, Failure> {
-    let arn = arn(aws, name);
-    let answer = aws.lambda.list_tags().resource(&arn).send().await;
-    let tags = answer.told("lambda:ListTags", &arn)?.tags;
-    Ok(tags.unwrap_or_default().into_iter().collect())
+/// The tags of a function, by which also what belongs to it is ours, if there is the function.
+pub(super) async fn tags(aws: &Clients, name: &str) -> Result<Option<Tags>, Failure> {
+    Ok(look(aws, name).await?.as_ref().map(tags_of))
+}
+
+async fn look(aws: &Clients, name: &str) -> Result<Option<GetFunctionOutput>, Failure> {
+    let question = async {
+        let answer = aws.lambda.get_function().function_name(name).send().await;
+        answer
+            .told("lambda:GetFunction", &arn(aws, name))
+            .or_absent()
+    };
+    aws.looks.functions.ask(name, question).await
 }
 
 /// Something else is being done to the function.
@@ -273,6 +285,11 @@ fn failed(latest: &FunctionConfiguration) -> Option<String> {
     Some(format!("failed: {}", reason.unwrap_or("no reason given")))
 }
 
+fn recently_published(aws: &Clients) -> MutexGuard<'_, BTreeMap<String, String>> {
+    let published = aws.published.lock();
+    published.unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The latest version: the recorded one if it is still as the function is, else the last of all.
 async fn published(
     aws: &Clients,
@@ -330,6 +347,25 @@ fn mark_unpublished(latest: &mut Values, published: &Values) {
             *value = Value::List(both);
         }
     }
+}
+
+/// Whether nothing is marked as changed and not published, nor as failed.
+fn is_as_published(found: &Values) -> bool {
+    let is_marked = |(name, value): (&String, &Value)| match value {
+        // A function has one architecture.
+        Value::List(both) => both.len() > 1,
+        Value::Text(_) => name == "Code",
+        _ => false,
+    };
+    !found.iter().any(is_marked)
+}
+
+/// What the function is like that is not published.
+async fn latest(aws: &Clients, name: &str, arn: &str, tags: &Tags) -> Result<Values, Failure> {
+    let answer = aws.lambda.get_function().function_name(name).send().await;
+    let latest = answer.told("lambda:GetFunction", arn)?.configuration;
+    let latest = latest.unwrap_or_else(|| FunctionConfiguration::builder().build());
+    Ok(properties(&latest, tags.get(ARTIFACTS).map(String::as_str)))
 }
 
 fn properties(function: &FunctionConfiguration, bucket: Option<&str>) -> Values {
@@ -472,5 +508,7 @@ mod tests {
         let mut latest = Values::from([("Timeout".to_owned(), 5.into())]);
         mark_unpublished(&mut latest, &published);
         assert_eq!(latest["Timeout"], Value::List(vec![3.into(), 5.into()]));
+        assert!(!is_as_published(&latest));
+        assert!(is_as_published(&published));
     }
 }

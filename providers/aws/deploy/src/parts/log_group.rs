@@ -1,9 +1,10 @@
 //! `AWS::Logs::LogGroup`: where a unit's log goes, and for how long.
 
 use super::{
-    Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Told, made,
-    outputs, removed,
+    Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
+    Told, made, outputs, removed,
 };
+use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
 use ifc_engine::{Desired, Progress, Target, async_trait};
 
 pub(super) struct LogGroup;
@@ -12,11 +13,8 @@ pub(super) struct LogGroup;
 impl PartType for LogGroup {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure> {
         let (name, arn) = named(aws, target);
-        let call = aws.logs.describe_log_groups().log_group_name_prefix(name);
-        let answer = call.send().await.told("logs:DescribeLogGroups", &arn)?;
-        // Names that begin alike come in their order, so that the name itself is the first.
-        let group = answer
-            .log_groups()
+        let groups = alike(aws, name, &target.tags).await?;
+        let group = groups
             .iter()
             .find(|group| group.log_group_name() == Some(name));
         let Some(group) = group else {
@@ -38,7 +36,7 @@ impl PartType for LogGroup {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (name, arn) = named(aws, &part.target);
         let tags = part.target.tags.clone().into_iter().collect();
         let call = aws
@@ -107,6 +105,35 @@ async fn retain(aws: &Clients, part: &Desired) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// All groups whose names begin as those of the stage do, where this one's does.
+async fn alike(aws: &Clients, name: &str, tags: &Tags) -> Result<Vec<SdkLogGroup>, Failure> {
+    let stage = match (tags.get("ifc-app"), tags.get("ifc-stage")) {
+        (Some(application), Some(stage)) => format!("/aws/lambda/{application}-{stage}-"),
+        _ => name.to_owned(),
+    };
+    let prefix = if name.starts_with(&stage) {
+        &stage
+    } else {
+        name
+    };
+    let question = async {
+        let mut found = Vec::new();
+        let mut next = None;
+        loop {
+            let call = aws.logs.describe_log_groups().log_group_name_prefix(prefix);
+            let answer = call.set_next_token(next).send().await;
+            let arn = aws.arn("logs", &format!("log-group:{prefix}*"));
+            let answer = answer.told("logs:DescribeLogGroups", &arn)?;
+            found.extend(answer.log_groups.unwrap_or_default());
+            next = answer.next_token;
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
+    };
+    aws.looks.log_groups.ask(prefix, question).await
 }
 
 fn named<'a>(aws: &Clients, target: &'a Target) -> (&'a str, String) {

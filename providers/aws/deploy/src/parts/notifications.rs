@@ -2,8 +2,8 @@
 //! configuration of the bucket, in CloudFormation's shape. Its physical name is `bucket/word`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PROPAGATION, PartType, Present, Told,
-    Values, bucket, made, outputs, parent_and_child, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PROPAGATION, PartType,
+    Present, Told, Values, bucket, made, outputs, parent_and_child, removed,
 };
 use aws_sdk_s3::types::{
     Event, FilterRule, FilterRuleName, NotificationConfiguration, NotificationConfigurationFilter,
@@ -17,6 +17,9 @@ pub(super) struct Notifications;
 impl PartType for Notifications {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure> {
         let (bucket, _) = parent_and_child(target)?;
+        let Some(tags) = bucket::tags(aws, bucket).await? else {
+            return Ok(Found::Absent);
+        };
         let arn = bucket::arn(aws, bucket);
         let answer = aws
             .s3
@@ -49,11 +52,11 @@ impl PartType for Notifications {
                 .with("NotificationConfiguration", configuration)
                 .done(),
             outputs: outputs([]),
-            tags: bucket::tags(aws, bucket).await?,
+            tags: Some(tags),
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         put(aws, &part.target, &part.properties).await?;
         made(outputs([]))
     }

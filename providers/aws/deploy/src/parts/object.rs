@@ -3,8 +3,8 @@
 //! `bucket/program`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, made, outputs,
-    parent_and_child, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, made,
+    outputs, parent_and_child, removed,
 };
 use aws_sdk_s3::primitives::ByteStream;
 use ifc_engine::{Desired, Progress, Target, async_trait};
@@ -17,6 +17,9 @@ pub(super) struct Object;
 impl PartType for Object {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure> {
         let bucket = bucket(target)?;
+        let Some(tags) = super::bucket::tags(aws, bucket).await? else {
+            return Ok(Found::Absent);
+        };
         let keys = keys(aws, bucket).await?;
         let recorded = target.outputs.text("Key");
         // The one that was recorded, else the latest.
@@ -26,17 +29,20 @@ impl PartType for Object {
             Some(key) => Found::Present(Present {
                 properties: Collected::new().text("Key", Some(key)).done(),
                 outputs: outputs([("Bucket", bucket), ("Key", key)]),
-                tags: super::bucket::tags(aws, bucket).await?,
+                tags: Some(tags),
             }),
         })
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
-        put(aws, part).await
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
+        match attempt.seen_absent {
+            true => put(aws, part, &[]).await,
+            false => put(aws, part, &keys(aws, bucket(&part.target)?).await?).await,
+        }
     }
 
     async fn update(&self, aws: &Clients, _: &Present, part: &Desired) -> Made {
-        put(aws, part).await
+        put(aws, part, &keys(aws, bucket(&part.target)?).await?).await
     }
 
     async fn delete(&self, aws: &Clients, target: &Target) -> Result<Progress<()>, Failure> {
@@ -71,10 +77,9 @@ async fn keys(aws: &Clients, bucket: &str) -> Result<Vec<String>, Failure> {
 }
 
 /// Puts the archive there if it is not, and removes those before it.
-async fn put(aws: &Clients, part: &Desired) -> Made {
+async fn put(aws: &Clients, part: &Desired, present: &[String]) -> Made {
     let bucket = part.properties.required("Bucket")?;
     let key = part.properties.required("Key")?;
-    let present = keys(aws, bucket).await?;
     if !present.iter().any(|other| other == key) {
         let archive = archive(aws, key)?;
         let call = aws.s3.put_object().bucket(bucket).key(key);

@@ -2,8 +2,8 @@
 //! `ifc config set` makes of it is no drift, and stays until the default is another.
 
 use super::{
-    Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags, Told, made,
-    outputs, removed, sdk_tags,
+    Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
+    Told, made, outputs, removed, sdk_tags,
 };
 use aws_sdk_ssm::types::{ParameterType, ResourceTypeForTagging, Tag};
 use ifc_engine::{Desired, Progress, Target, async_trait};
@@ -34,7 +34,7 @@ impl PartType for Parameter {
         &["Value"]
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (name, arn) = named(aws, &part.target);
         let properties = &part.properties;
         let call = aws.ssm.put_parameter().name(name).overwrite(false);

@@ -2,8 +2,8 @@
 //! function's alias. Its physical name is `function/alias/statement`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, function,
-    made, outputs, parent_and_child, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told,
+    function, made, outputs, parent_and_child, removed,
 };
 use ifc_engine::{Desired, Progress, Target, async_trait};
 use serde_json::Value as Json;
@@ -14,6 +14,10 @@ pub(super) struct Permission;
 impl PartType for Permission {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure> {
         let place = Place::of(aws, target)?;
+        // Without its function there is none either.
+        let Some(tags) = function::tags(aws, place.function).await? else {
+            return Ok(Found::Absent);
+        };
         let call = aws.lambda.get_policy().function_name(place.function);
         let answer = call.set_qualifier(place.qualifier()).send().await;
         let answer = answer.told("lambda:GetPolicy", &place.arn).or_absent()?;
@@ -30,11 +34,11 @@ impl PartType for Permission {
                 .text("SourceArn", source_arn(&statement))
                 .done(),
             outputs: outputs([]),
-            tags: Some(function::tags(aws, place.function).await?),
+            tags: Some(tags),
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let place = Place::of(aws, &part.target)?;
         let properties = &part.properties;
         let call = aws.lambda.add_permission().function_name(place.function);
@@ -56,7 +60,11 @@ impl PartType for Permission {
         }
         // There is no call that changes one.
         self.delete(aws, &part.target).await?;
-        self.create(aws, part, "").await
+        let attempt = Attempt {
+            token: "",
+            seen_absent: true,
+        };
+        self.create(aws, part, &attempt).await
     }
 
     async fn delete(&self, aws: &Clients, target: &Target) -> Result<Progress<()>, Failure> {

@@ -1,8 +1,8 @@
 //! `AWS::SQS::Queue`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
-    Told, Values, made, owner, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange,
+    Tags, Told, Values, made, owner, removed,
 };
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use ifc_engine::{Desired, Owner, Progress, ProviderErrorKind, Target, Value, async_trait};
@@ -55,7 +55,7 @@ impl PartType for Queue {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let name = part.target.physical_name.as_str();
         let arn = aws.arn("sqs", name);
         let attributes = attributes(&part.properties, false);
@@ -65,6 +65,9 @@ impl PartType for Queue {
         let answer = call.set_tags(Some(tags)).send().await;
         let queue = answer.told("sqs:CreateQueue", &arn).map_err(quarantined)?;
         let url = queue.queue_url.unwrap_or_default();
+        if attempt.seen_absent {
+            return made(outputs(aws, &url));
+        }
         // A queue that was there with the same attributes answers as if it had been made.
         match owner(&part.target.tags, &self::tags(aws, &url).await?) {
             Owner::Ours => made(outputs(aws, &url)),
@@ -117,9 +120,12 @@ async fn url(aws: &Clients, target: &Target) -> Result<Option<String>, Failure> 
 
 /// The address of the queue of this name.
 pub(super) async fn url_of(aws: &Clients, name: &str) -> Result<Option<String>, Failure> {
-    let answer = aws.sqs.get_queue_url().queue_name(name).send().await;
-    let answer = answer.told("sqs:GetQueueUrl", &aws.arn("sqs", name));
-    Ok(answer.or_absent()?.and_then(|answer| answer.queue_url))
+    let question = async {
+        let answer = aws.sqs.get_queue_url().queue_name(name).send().await;
+        let answer = answer.told("sqs:GetQueueUrl", &aws.arn("sqs", name));
+        Ok(answer.or_absent()?.and_then(|answer| answer.queue_url))
+    };
+    aws.looks.queue_urls.ask(name, question).await
 }
 
 /// Addresses end with the name.
@@ -204,9 +210,12 @@ fn properties(attributes: &HashMap<Name, String>) -> Values {
 }
 
 pub(super) async fn tags(aws: &Clients, url: &str) -> Result<Tags, Failure> {
-    let answer = aws.sqs.list_queue_tags().queue_url(url).send().await;
-    let answer = answer.told("sqs:ListQueueTags", &arn(aws, url))?;
-    Ok(answer.tags.unwrap_or_default().into_iter().collect())
+    let question = async {
+        let answer = aws.sqs.list_queue_tags().queue_url(url).send().await;
+        let answer = answer.told("sqs:ListQueueTags", &arn(aws, url))?;
+        Ok(answer.tags.unwrap_or_default().into_iter().collect())
+    };
+    aws.looks.queue_tags.ask(url, question).await
 }
 
 async fn retag(

@@ -2,8 +2,8 @@
 //! own because it names what sends. Its physical name is `queue/policy`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, Values, made,
-    outputs, parent_and_child, queue, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told,
+    Values, made, outputs, parent_and_child, queue, removed,
 };
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use ifc_engine::{Desired, Progress, Target, async_trait};
@@ -34,7 +34,7 @@ impl PartType for QueuePolicy {
         })
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         put(aws, &part.properties).await
     }
 

@@ -1,10 +1,10 @@
 //! `AWS::IAM::Role`: as whom a unit runs. What it may do is `AWS::IAM::RolePolicy`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
-    Told, made, outputs, removed, sdk_tags,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange,
+    Tags, Told, made, outputs, removed, sdk_tags,
 };
-use aws_sdk_iam::types::Tag;
+use aws_sdk_iam::types::{Role as SdkRole, Tag};
 use ifc_engine::{Desired, Progress, Target, async_trait};
 
 sdk_tags!(to_sdk, from_sdk, Tag, fallible);
@@ -14,10 +14,8 @@ pub(super) struct Role;
 #[async_trait]
 impl PartType for Role {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure> {
-        let (name, arn) = named(aws, target);
-        let answer = aws.iam.get_role().role_name(name).send().await;
-        let answer = answer.told("iam:GetRole", &arn).or_absent()?;
-        let Some(role) = answer.and_then(|answer| answer.role) else {
+        let name = target.physical_name.as_str();
+        let Some(role) = role(aws, name).await? else {
             return Ok(Found::Absent);
         };
         let trust = role.assume_role_policy_document().map(decoded);
@@ -30,7 +28,7 @@ impl PartType for Role {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (name, arn) = named(aws, &part.target);
         let properties = &part.properties;
         let call = aws.iam.create_role().role_name(name);
@@ -87,10 +85,17 @@ impl PartType for Role {
 
 /// The tags of a role, by which also what belongs to it is ours.
 pub(super) async fn tags(aws: &Clients, name: &str) -> Result<Option<Tags>, Failure> {
-    let answer = aws.iam.get_role().role_name(name).send().await;
-    let answer = answer.told("iam:GetRole", &aws.iam_arn(&format!("role/{name}")));
-    let role = answer.or_absent()?.and_then(|answer| answer.role);
+    let role = role(aws, name).await?;
     Ok(role.map(|role| from_sdk(role.tags())))
+}
+
+async fn role(aws: &Clients, name: &str) -> Result<Option<SdkRole>, Failure> {
+    let question = async {
+        let answer = aws.iam.get_role().role_name(name).send().await;
+        let answer = answer.told("iam:GetRole", &aws.iam_arn(&format!("role/{name}")));
+        Ok(answer.or_absent()?.and_then(|answer| answer.role))
+    };
+    aws.looks.roles.ask(name, question).await
 }
 
 /// Removes what people added to a role, which would keep it from being deleted.

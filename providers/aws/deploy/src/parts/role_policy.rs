@@ -2,8 +2,8 @@
 //! for do not wait for each other. Its physical name is `role/policy`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, made, outputs,
-    parent_and_child, removed, role,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, made,
+    outputs, parent_and_child, removed, role,
 };
 use ifc_engine::{Desired, Progress, Target, async_trait};
 
@@ -13,6 +13,9 @@ pub(super) struct RolePolicy;
 impl PartType for RolePolicy {
     async fn read(&self, aws: &Clients, target: &Target) -> Result<Found, Failure> {
         let (role, policy) = parent_and_child(target)?;
+        let Some(tags) = role::tags(aws, role).await? else {
+            return Ok(Found::Absent);
+        };
         let call = aws
             .iam
             .get_role_policy()
@@ -28,11 +31,11 @@ impl PartType for RolePolicy {
                 .json("PolicyDocument", Some(&document))
                 .done(),
             outputs: outputs([]),
-            tags: role::tags(aws, role).await?,
+            tags: Some(tags),
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         put(aws, part).await
     }
 

@@ -2,8 +2,8 @@
 //! name is ours.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PROPAGATION, PartType, Present, Told,
-    Values, made, outputs, removed,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PROPAGATION, PartType,
+    Present, Told, Values, made, outputs, removed,
 };
 use aws_sdk_scheduler::types::{
     DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState,
@@ -46,14 +46,14 @@ impl PartType for Schedule {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, token: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let (name, arn) = named(aws, &part.target);
         let properties = &part.properties;
         let call = aws
             .scheduler
             .create_schedule()
             .name(name)
-            .client_token(token);
+            .client_token(attempt.token);
         let answer = call
             .set_flexible_time_window(window(properties)?)
             .set_schedule_expression(properties.owned("ScheduleExpression"))

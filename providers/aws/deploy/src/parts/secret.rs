@@ -5,8 +5,8 @@
 //! name brings it back, value included.
 
 use super::{
-    Absent, Clients, Failure, Found, Look, Made, PartType, Present, TagChange, Told, Values, made,
-    outputs, removed, sdk_tags,
+    Absent, Attempt, Clients, Failure, Found, Look, Made, PartType, Present, TagChange, Told,
+    Values, made, outputs, removed, sdk_tags,
 };
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::Tag;
@@ -35,7 +35,7 @@ impl PartType for Secret {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (name, arn) = named(aws, &part.target);
         let value = generated(aws, &part.properties, &arn).await?;
         let call = aws.secrets.create_secret().name(name);

@@ -2,8 +2,8 @@
 //! by whoever comes again.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
-    Told, Values, going, made, outputs,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange,
+    Tags, Told, Values, going, made, outputs,
 };
 use aws_sdk_kinesis::types::{StreamMode, StreamModeDetails, StreamStatus};
 use ifc_engine::{Desired, Progress, Target, async_trait};
@@ -53,7 +53,7 @@ impl PartType for Stream {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (name, arn) = named(aws, &part.target);
         let call = aws.kinesis.create_stream().stream_name(name);
         let call = call

@@ -2,8 +2,8 @@
 //! is found by both ends.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told, Values, made,
-    outputs, parent_and_child, removed, topic,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, Told,
+    Values, made, outputs, parent_and_child, removed, topic,
 };
 use ifc_engine::{Desired, Progress, Target, async_trait};
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ impl PartType for Subscription {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let properties = &part.properties;
         let topic = properties.required("TopicArn")?;
         let call = aws.sns.subscribe().topic_arn(topic);

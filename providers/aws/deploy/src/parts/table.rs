@@ -2,8 +2,8 @@
 //! is found out anew by whoever comes again.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
-    Told, Values, going, made, outputs, sdk_tags,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange,
+    Tags, Told, Values, going, made, outputs, sdk_tags,
 };
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction,
@@ -62,7 +62,7 @@ impl PartType for Table {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, _: &Attempt<'_>) -> Made {
         let (name, arn) = named(aws, &part.target);
         let properties = &part.properties;
         let call = aws.tables.create_table().table_name(name);

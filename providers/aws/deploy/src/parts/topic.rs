@@ -1,8 +1,8 @@
 //! `AWS::SNS::Topic`.
 
 use super::{
-    Absent, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange, Tags,
-    Told, Values, made, outputs, owner, removed, sdk_tags,
+    Absent, Attempt, Clients, Collected, Failure, Found, Look, Made, PartType, Present, TagChange,
+    Tags, Told, Values, made, outputs, owner, removed, sdk_tags,
 };
 use aws_sdk_sns::types::Tag;
 use ifc_engine::{Desired, Owner, Progress, ProviderErrorKind, Target, async_trait};
@@ -33,7 +33,7 @@ impl PartType for Topic {
         }))
     }
 
-    async fn create(&self, aws: &Clients, part: &Desired, _: &str) -> Made {
+    async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made {
         let properties = &part.properties;
         let name = part.target.physical_name.as_str();
         let fifo = properties.flag("FifoTopic") == Some(true);
@@ -49,6 +49,7 @@ impl PartType for Topic {
         match answer.told("sns:CreateTopic", &arn) {
             Err(failure) if failure.says("already exists") => Err(failure.into_exists()),
             Err(failure) => Err(failure),
+            Ok(_) if attempt.seen_absent => made(topic_outputs(&arn)),
             // One that was there answers as if it had been made.
             Ok(_) => match owner(&part.target.tags, &tags(aws, &arn).await?) {
                 Owner::Ours => made(topic_outputs(&arn)),
@@ -97,15 +98,12 @@ fn arn(aws: &Clients, target: &Target) -> String {
 }
 
 pub(super) async fn tags(aws: &Clients, arn: &str) -> Result<Tags, Failure> {
-    let answer = aws
-        .sns
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .send()
-        .await;
-    Ok(from_sdk(
-        answer.told("sns:ListTagsForResource", arn)?.tags(),
-    ))
+    let question = async {
+        let call = aws.sns.list_tags_for_resource().resource_arn(arn);
+        let answer = call.send().await.told("sns:ListTagsForResource", arn)?;
+        Ok(from_sdk(answer.tags()))
+    };
+    aws.looks.topic_tags.ask(arn, question).await
 }
 
 fn topic_outputs(arn: &str) -> Values {
