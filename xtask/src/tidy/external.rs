@@ -36,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hyper-util",
             "ring",
             "rustls",
+            "rustls-webpki",
             "serde",
             "serde_json",
             "tokio",

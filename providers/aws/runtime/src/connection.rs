@@ -4,6 +4,7 @@
 //! Servers are trusted whose certificates come from Mozilla's roots, or from the roots in one file
 //! and no others.
 
+use crate::cryptography;
 use crate::failure::Failure;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::{HOST, HeaderValue};
@@ -55,8 +56,7 @@ impl Network {
             None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
             Some(path) => read_roots(path)?,
         };
-        let provider = rustls::crypto::ring::default_provider();
-        let client = ClientConfig::builder_with_provider(Arc::new(provider))
+        let client = ClientConfig::builder_with_provider(Arc::new(cryptography::provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| format!("TLS cannot be set up: {error}"))?
             .with_root_certificates(roots)
@@ -344,25 +344,46 @@ pub(crate) mod scripted {
 mod tests {
     use super::*;
     use rustls::pki_types::PrivateKeyDer;
-    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{
+        ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+    };
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::{SocketAddr, TcpListener};
     use std::thread::JoinHandle;
 
-    /// A root of our own. It and the certificate that it vouches for were made by `openssl` for a
+    /// A root of our own, the certificate that it vouches for, and its key: made by `openssl` for a
     /// hundred years; the certificate names the address 127.0.0.1 and nothing else.
-    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/root.pem");
-    const CERTIFICATE: &str = include_str!("../tests/tls/server.pem");
-    const KEY: &str = include_str!("../tests/tls/server-key.pem");
+    struct Identity {
+        root: &'static str,
+        certificate: &'static str,
+        key: &'static str,
+    }
+
+    /// On a curve.
+    const CURVE: Identity = Identity {
+        root: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/root.pem"),
+        certificate: include_str!("../tests/tls/server.pem"),
+        key: include_str!("../tests/tls/server-key.pem"),
+    };
+
+    const RSA: Identity = Identity {
+        root: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/rsa-root.pem"),
+        certificate: include_str!("../tests/tls/rsa-server.pem"),
+        key: include_str!("../tests/tls/rsa-server-key.pem"),
+    };
 
     /// Takes one connection, and answers one request. Returns the request's first line, or `None`
     /// when there was none.
-    fn server() -> (SocketAddr, JoinHandle<Option<String>>) {
-        let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+    fn server(
+        identity: &Identity,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> (SocketAddr, JoinHandle<Option<String>>) {
+        let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
@@ -397,19 +418,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_is_trusted_that_a_given_root_vouches_for() {
-        let (address, server) = server();
-        let network = Network::new(Some(ROOT)).unwrap();
-        let answer = get(&network, &format!("https://{address}/a?b"))
-            .await
-            .unwrap();
-        assert_eq!(answer.body().as_ref(), b"hi");
-        assert_eq!(server.join().unwrap().as_deref(), Some("GET /a?b HTTP/1.1"));
+        for identity in [CURVE, RSA] {
+            for version in [&TLS12, &TLS13] {
+                let (address, server) = server(&identity, &[version]);
+                let network = Network::new(Some(identity.root)).unwrap();
+                let url = format!("https://{address}/a?b");
+                let answer = get(&network, &url).await.unwrap();
+                assert_eq!(answer.body().as_ref(), b"hi");
+                assert_eq!(server.join().unwrap().as_deref(), Some("GET /a?b HTTP/1.1"));
+            }
+        }
     }
 
     #[tokio::test]
     async fn a_server_that_nobody_vouches_for_gets_nothing() {
-        for (roots, host) in [(None, "127.0.0.1"), (Some(ROOT), "localhost")] {
-            let (address, server) = server();
+        for (roots, host) in [
+            (None, "127.0.0.1"),
+            (Some(CURVE.root), "localhost"),
+            (Some(RSA.root), "127.0.0.1"),
+        ] {
+            let (address, server) = server(&CURVE, ALL_VERSIONS);
             let network = Network::new(roots).unwrap();
             let url = format!("https://{host}:{}/", address.port());
             let failure = get(&network, &url).await.unwrap_err();

@@ -28,6 +28,7 @@ mod transport;
 mod base64;
 mod connection;
 mod credentials;
+mod cryptography;
 mod date;
 mod endpoint;
 mod failure;
