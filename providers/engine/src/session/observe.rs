@@ -71,7 +71,7 @@ impl Session {
     ) -> Result<Observations, EngineError> {
         let limiter = Limiter::new(&*self.clock);
         let patience = Patience::default();
-        let found = self.discover(provider, state, &limiter, &patience).await?;
+        let mut found = self.discover(provider, state, &limiter, &patience).await?;
         let reads = sought(blueprint, state, &found).into_iter().map(|sought| {
             let (limiter, patience) = (&limiter, &patience);
             async move {
@@ -90,6 +90,8 @@ impl Session {
                 Err(message) => failed.push((target.address, message)),
             }
         }
+        // Lists are behind for longer than readings: what is gone keeps its name from nobody.
+        found.retain(|identity, _| readings.get(identity) != Some(&Reading::Absent));
         if !failed.is_empty() {
             failed.sort();
             return Err(EngineError::Unreadable { parts: failed });
