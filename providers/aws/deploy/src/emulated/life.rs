@@ -245,7 +245,7 @@ pub(super) struct Life {
     pub(super) part_type: &'static str,
     pub(super) name: &'static str,
     pub(super) forms: Vec<Json>,
-    /// What AWS does not tell: the parent, which is in the name; values of secrets.
+    /// What AWS does not tell, such as values of secrets.
     pub(super) untold: &'static [&'static str],
     /// Whether its type bears tags, or its parent's does.
     pub(super) owned: bool,
@@ -357,15 +357,4 @@ async fn foreign(aws: &Aws, part: &Desired) {
 }
 
 /// Whatever any type does not tell.
-const UNTOLD: [&str; 10] = [
-    "ApiId",
-    "Bucket",
-    "EventBusName",
-    "FunctionName",
-    "GenerateSecretString",
-    "Queues",
-    "RoleName",
-    "Value",
-    "Code",
-    "TopicArn",
-];
+const UNTOLD: [&str; 2] = ["GenerateSecretString", "Value"];

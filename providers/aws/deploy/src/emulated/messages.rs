@@ -224,7 +224,7 @@ async fn rule() {
             form("sample.taken", "other"),
             off,
         ],
-        untold: &["EventBusName"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;
@@ -297,7 +297,7 @@ async fn notifications() {
             form(vec![some]),
             form(vec![created, removed]),
         ],
-        untold: &["Bucket"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;

@@ -95,7 +95,7 @@ async fn role_policy() {
         part_type: catalog::ROLE_POLICY,
         name: "shop-dev-fulfil-abcdef/grants",
         forms: vec![form("sqs:SendMessage"), form("sns:Publish")],
-        untold: &["RoleName"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;
@@ -182,7 +182,7 @@ async fn object() {
         part_type: catalog::OBJECT,
         name: "shop-dev-artifacts-abcdefgh/program",
         forms: vec![form(&program.keys[0])],
-        untold: &["Bucket"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;
@@ -191,7 +191,7 @@ async fn object() {
     for (comment, key) in [(b"one", &program.keys[0]), (b"two", &program.keys[1])] {
         program.write(comment);
         scene.aws.create(&part(key), "").await.unwrap();
-        let actual = super::life::holds(&scene.aws, &part(key), &["Bucket"]).await;
+        let actual = super::life::holds(&scene.aws, &part(key), &[]).await;
         assert_eq!(actual.outputs.text("Key"), Some(key.as_str()));
     }
     scene.end();
@@ -332,7 +332,7 @@ async fn alias() {
             json!({"FunctionName": name, "FunctionVersion": versions[1]}),
             warm,
         ],
-        untold: &["FunctionName"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;
@@ -356,7 +356,7 @@ async fn permission() {
         part_type: catalog::PERMISSION,
         name: "shop-dev-fulfil-abcdef/live/http",
         forms: vec![form("a1b2c3"), form("d4e5f6")],
-        untold: &["FunctionName"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;
@@ -473,7 +473,7 @@ async fn what_an_api_consists_of() {
         part_type: catalog::INTEGRATION,
         name: "shop-dev-web-abcdef/integration",
         forms: vec![integration(&alias, 29_000), integration(&function, 20_000)],
-        untold: &["ApiId"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;
@@ -493,7 +493,7 @@ async fn what_an_api_consists_of() {
             json!({"ApiId": api, "RouteKey": "$default", "Target": target}),
             json!({"ApiId": api, "RouteKey": "GET /orders", "Target": target}),
         ],
-        untold: &["ApiId"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;
@@ -501,7 +501,7 @@ async fn what_an_api_consists_of() {
         part_type: catalog::API_STAGE,
         name: "shop-dev-web-abcdef/$default",
         forms: vec![json!({"ApiId": api, "AutoDeploy": true})],
-        untold: &["ApiId"],
+        untold: &[],
         owned: true,
     };
     live(&scene, &life).await;

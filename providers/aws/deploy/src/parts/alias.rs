@@ -27,6 +27,7 @@ impl PartType for Alias {
         };
         Ok(Found::Present(Present {
             properties: Collected::new()
+                .text("FunctionName", Some(function))
                 .text("FunctionVersion", alias.function_version())
                 .with(PROVISIONED, provisioned)
                 .done(),

@@ -35,6 +35,7 @@ impl PartType for Integration {
             None => Found::Absent,
             Some(found) => Found::Present(Present {
                 properties: Collected::new()
+                    .text("ApiId", Some(&api))
                     .text(
                         "IntegrationType",
                         found.integration_type().map(IntegrationType::as_str),
@@ -141,6 +142,7 @@ impl PartType for Route {
             None => Found::Absent,
             Some(found) => Found::Present(Present {
                 properties: Collected::new()
+                    .text("ApiId", Some(&api))
                     .text("RouteKey", found.route_key())
                     .text("Target", found.target())
                     .done(),
@@ -216,6 +218,7 @@ impl PartType for Stage {
         };
         Ok(Found::Present(Present {
             properties: Collected::new()
+                .text("ApiId", Some(&api))
                 .flag("AutoDeploy", stage.auto_deploy())
                 .done(),
             outputs: stage_outputs(name),

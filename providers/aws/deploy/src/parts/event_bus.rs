@@ -83,6 +83,7 @@ impl PartType for Rule {
         targets.sort();
         Ok(Found::Present(Present {
             properties: Collected::new()
+                .text("EventBusName", Some(bus))
                 .json("EventPattern", rule.event_pattern())
                 .text("State", rule.state().map(RuleState::as_str))
                 .with("Targets", Value::List(targets))

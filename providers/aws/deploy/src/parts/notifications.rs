@@ -49,6 +49,7 @@ impl PartType for Notifications {
         let configuration = Value::map([("QueueConfigurations", Value::List(entries))]);
         Ok(Found::Present(Present {
             properties: Collected::new()
+                .text("Bucket", Some(bucket))
                 .with("NotificationConfiguration", configuration)
                 .done(),
             outputs: outputs([]),

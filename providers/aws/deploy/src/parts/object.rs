@@ -27,7 +27,10 @@ impl PartType for Object {
         Ok(match key.or(keys.first()) {
             None => Found::Absent,
             Some(key) => Found::Present(Present {
-                properties: Collected::new().text("Key", Some(key)).done(),
+                properties: Collected::new()
+                    .text("Bucket", Some(bucket))
+                    .text("Key", Some(key))
+                    .done(),
                 outputs: outputs([("Bucket", bucket), ("Key", key)]),
                 tags: Some(tags),
             }),

@@ -49,8 +49,10 @@ impl PartType for Parameter {
     async fn update(&self, aws: &Clients, found: &Present, part: &Desired) -> Made {
         let (name, arn) = named(aws, &part.target);
         let (is, wanted) = (&found.properties, &part.properties);
+        // Without a record of what it was made with, it may be what an operator set.
+        let is_recorded = is.value("Value").is_some();
         let mut names = ["Type", "Value"].iter();
-        if names.any(|property| is.value(property) != wanted.value(property)) {
+        if is_recorded && names.any(|property| is.value(property) != wanted.value(property)) {
             let call = aws.ssm.put_parameter().name(name).overwrite(true);
             let call = call
                 .set_type(wanted.text("Type").map(ParameterType::from))

@@ -30,6 +30,7 @@ impl PartType for Permission {
         Ok(Found::Present(Present {
             properties: Collected::new()
                 .text("Action", statement["Action"].as_str())
+                .text("FunctionName", Some(place.invoked()))
                 .text("Principal", principal)
                 .text("SourceArn", source_arn(&statement))
                 .done(),
@@ -101,6 +102,14 @@ impl<'a> Place<'a> {
             statement,
             arn,
         })
+    }
+
+    /// What the permission is for: the alias, or the function.
+    fn invoked(&self) -> String {
+        match self.alias {
+            Some(alias) => format!("{}:{alias}", self.arn),
+            None => self.arn.clone(),
+        }
     }
 
     fn qualifier(&self) -> Option<String> {

@@ -29,6 +29,7 @@ impl PartType for RolePolicy {
         Ok(Found::Present(Present {
             properties: Collected::new()
                 .json("PolicyDocument", Some(&document))
+                .text("RoleName", Some(role))
                 .done(),
             outputs: outputs([]),
             tags: Some(tags),
