@@ -19,6 +19,7 @@ SIGNED_AS = {
         if request.header("x-amz-target").startswith("DynamoDBStreams_")
         else "dynamodb"
     ),
+    "tagging": lambda request: "resourcegroupstaggingapi",
     "monitoring": lambda request: "cloudwatch",
 }
 

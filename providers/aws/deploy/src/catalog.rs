@@ -370,7 +370,7 @@ pub static CATALOG: &[Entry] = &[
         api: "iam",
         read_lag: seconds(15),
         actions: Actions {
-            read: &["iam:GetRole", "iam:ListRoleTags"],
+            read: &["iam:GetRole"],
             create: &["iam:CreateRole", "iam:TagRole"],
             update: &["iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy"],
             // One that people attached something to is not deleted without it.
@@ -693,7 +693,8 @@ pub static CATALOG: &[Entry] = &[
     Entry {
         part_type: QUEUE_POLICY,
         name: within(None),
-        properties: &[("PolicyDocument", InPlace), ("Queues", InPlace)],
+        // Of another queue it is another part, because it is within its queue.
+        properties: &[("PolicyDocument", InPlace), ("Queues", Replace)],
         outputs: &[],
         tags: Tags::None,
         api: "sqs",

@@ -2,6 +2,7 @@
 //! type, on the names that it has or will have, or on all names of the stage.
 
 use crate::catalog::{self, Entry, Name, OBJECT, ROLE};
+use crate::discover;
 use crate::naming::Context;
 use crate::preflight;
 use ifc_engine::{Blueprint, Naming, Part, PhysicalName};
@@ -63,6 +64,9 @@ pub fn policy(blueprint: &Blueprint, context: &Context, breadth: Breadth) -> Jso
                 _ => on.extend(arns.iter().filter(|arn| fits(action, arn)).cloned()),
             }
         }
+    }
+    for action in discover::ACTIONS {
+        needed.insert(action.to_owned(), BTreeSet::from(["*".to_owned()]));
     }
     if preflight::functions(blueprint).next().is_some() {
         needed.insert(

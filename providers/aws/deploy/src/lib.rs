@@ -25,6 +25,7 @@ pub use lowering::{LoweringError, PROVIDER, lower};
 pub use naming::Context;
 
 mod account;
+mod discover;
 mod looks;
 mod parts;
 mod preflight;

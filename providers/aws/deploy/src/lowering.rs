@@ -22,8 +22,11 @@ mod uses;
 
 mod unit;
 
+pub(crate) use mapping::mapping_name;
+pub(crate) use queue::subscription_part;
+
 use crate::catalog::{self, Entry, Name};
-use crate::naming::Context;
+use crate::naming::{Context, tag};
 use ifc_engine::{
     Blueprint, BlueprintError, ChangeClass, Fingerprint, Naming, Part, PartAddress, Value,
 };
@@ -322,11 +325,12 @@ impl Lowering<'_> {
     ) -> Result<Making, LoweringError> {
         let entry = entry(part_type);
         let mut made = Part::new(address(owner, part)?, part_type, naming)
-            .tagged("ifc-app", self.context.application.as_str())
-            .tagged("ifc-stage", self.context.stage.as_str())
-            .tagged("ifc-resource", owner);
+            .tagged(tag::APPLICATION, self.context.application.as_str())
+            .tagged(tag::STAGE, self.context.stage.as_str())
+            .tagged(tag::RESOURCE, owner)
+            .tagged(tag::PART, part);
         if let Some(unit) = &about.unit {
-            made = made.tagged("ifc-unit", unit);
+            made = made.tagged(tag::UNIT, unit);
         }
         for output in entry.outputs.iter().filter(|output| !output.optional) {
             made = match output.volatile {
@@ -441,7 +445,7 @@ fn owner(name: &str) -> String {
     name.replace('/', ":")
 }
 
-fn address(name: &str, part: &str) -> Result<PartAddress, LoweringError> {
+pub(crate) fn address(name: &str, part: &str) -> Result<PartAddress, LoweringError> {
     PartAddress::new(owner(name), part).map_err(|error| LoweringError::Name(error.to_string()))
 }
 

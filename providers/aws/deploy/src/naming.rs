@@ -24,6 +24,20 @@ const DIGEST: usize = 6;
 /// and takes a name that ends in as many for one that has them already.
 const DIGEST_LONG: usize = 8;
 
+/// The tags that all parts bear whose types take any.
+pub(crate) mod tag {
+    /// The application.
+    pub(crate) const APPLICATION: &str = "ifc-app";
+    /// The stage.
+    pub(crate) const STAGE: &str = "ifc-stage";
+    /// The resource or the unit that the part was lowered from.
+    pub(crate) const RESOURCE: &str = "ifc-resource";
+    /// Which of its parts.
+    pub(crate) const PART: &str = "ifc-part";
+    /// The unit that it belongs to, if one.
+    pub(crate) const UNIT: &str = "ifc-unit";
+}
+
 /// The end of the names of queues and topics that keep an order, as AWS has it.
 pub(crate) const FIFO: &str = ".fifo";
 

@@ -32,9 +32,12 @@ mod tags;
 mod topic;
 mod values;
 
+pub(crate) use api::all as all_apis;
 pub(crate) use failure::{Absent, Failure, PROPAGATION, Told};
 #[cfg(test)]
 pub(crate) use object::key_of;
+pub(crate) use role::{decoded as unescaped, tags as role_tags};
+pub(crate) use subscription::of_topic as subscribed;
 pub(crate) use tags::{TagChange, Tags, owner, sdk_tags};
 pub(crate) use values::{Collected, Look, Values, list, outputs, set};
 
@@ -57,7 +60,8 @@ pub(crate) trait PartType: Send + Sync {
     async fn create(&self, aws: &Clients, part: &Desired, attempt: &Attempt<'_>) -> Made;
 
     /// What an operator may change, so that `read` does not tell it. An update finds what was
-    /// recorded of it, where anything was, and leaves it alone unless that is to be another.
+    /// recorded of it, and leaves it alone unless that is to be another; where nothing is recorded,
+    /// it leaves it alone.
     fn operated(&self) -> &'static [&'static str] {
         &[]
     }
@@ -183,6 +187,7 @@ pub(crate) struct Clients {
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
     pub(crate) tables: aws_sdk_dynamodb::Client,
+    pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
 }
 
 impl Clients {
@@ -212,6 +217,7 @@ impl Clients {
             sqs: aws_sdk_sqs::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
             tables: aws_sdk_dynamodb::Client::new(config),
+            tagging: aws_sdk_resourcegroupstagging::Client::new(config),
         }
     }
 

@@ -3,13 +3,14 @@
 
 use crate::account::Account;
 use crate::catalog::{self, Entry};
+use crate::discover;
 use crate::looks::Seen;
 use crate::parts::{self, Attempt, Clients, Failure, Found, PartType, Present, Told, Values};
 use crate::preflight;
 use ifc_engine::provider::{Api, Finding};
 use ifc_engine::{
-    Actual, Blueprint, Desired, Owner, PartType as TypeName, Progress, Provider, ProviderError,
-    ProviderErrorKind, Reading, Target, async_trait,
+    Actual, ApplicationName, Blueprint, Desired, Owner, PartType as TypeName, Progress, Provider,
+    ProviderError, ProviderErrorKind, Reading, StageName, Target, async_trait,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -194,6 +195,15 @@ impl Provider for Aws {
             Err(failure) if failure.is_gone() => Ok(Progress::Done(())),
             removed => Ok(removed?),
         }
+    }
+
+    async fn discover(
+        &self,
+        application: &ApplicationName,
+        stage: &StageName,
+    ) -> Result<Vec<Target>, ProviderError> {
+        let found = discover::discover(&self.clients, application, stage);
+        Ok(found.await?)
     }
 
     async fn preflight(&self, blueprint: &Blueprint) -> Result<Vec<Finding>, ProviderError> {

@@ -4,17 +4,20 @@
 use super::life::{create, desired, rests};
 use super::{aws, cloud};
 use crate::catalog::{self, ALIAS, CATALOG, FUNCTION, OBJECT};
-use crate::lowering::everything::{context, everything};
+use crate::lowering::everything::{context, everything, spec};
 use crate::lowering::lower;
 use crate::naming::Context;
 use crate::parts::Values;
 use crate::provider::Aws;
 use ifc_emulators::{Proxy, Weather};
-use ifc_engine::model::Part;
+use ifc_engine::model::{Part, PartAddress};
+use ifc_engine::plan::Action;
 use ifc_engine::{
     ApplyOptions, Blueprint, BoxFuture, Clock, Consents, Fingerprint, MemoryStore, Patience, Plan,
     PlanOptions, Provider as _, Reading, Session, Setup, StopSignal, Target, Timestamp,
 };
+use ifc_graph::Spec;
+use ifc_manifest::Kind;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -58,6 +61,17 @@ impl Stage {
             context,
             folder,
         }
+    }
+
+    /// Loses its state.
+    fn forget(&mut self) {
+        let setup = Setup::new(
+            self.context.application.clone(),
+            self.context.stage.clone(),
+            8,
+        );
+        let clock = Arc::new(Now(Instant::now()));
+        self.session = Session::new(Arc::new(MemoryStore::new()), clock, setup);
     }
 
     /// The application with this program.
@@ -170,6 +184,7 @@ async fn everything_lives_and_dies() {
     let allowed: BTreeSet<&str> = CATALOG
         .iter()
         .flat_map(catalog::Entry::all_actions)
+        .chain(crate::discover::ACTIONS)
         .chain([crate::preflight::ACTION])
         .collect();
     let called = models.calls();
@@ -220,6 +235,111 @@ async fn everything_lives_in_bad_weather() {
     assert_eq!(models.deviations(), []);
 }
 
+#[tokio::test]
+async fn what_was_forgotten_is_found_again() {
+    let Some(models) = cloud("a stage whose state was lost") else {
+        return;
+    };
+    let context = Context {
+        account: "310987654321".to_owned(),
+        ..context("dev")
+    };
+    let mut stage = Stage::set(&models.endpoint(), context).await;
+    let first = stage.blueprint(b"one");
+    others_bus(&stage, &first).await;
+    let plan = stage.plan(&first, Consents::default()).await;
+    stage.apply(&first, &plan).await;
+
+    // A table of a second generation, with the first one kept; another name for a topic.
+    let mut graph = everything();
+    if let Spec::Table(table) = spec(&mut graph, Kind::Table, "orders") {
+        table.sort = None;
+    }
+    if let Spec::Topic(topic) = spec(&mut graph, Kind::Topic, "news") {
+        topic.fifo = true;
+    }
+    let second = lower(&graph, first.artifact(), &stage.context).unwrap();
+    let consents = Consents {
+        replace: BTreeSet::from(["orders".to_owned()]),
+        ..Consents::default()
+    };
+    let plan = stage.plan(&second, consents).await;
+    stage.apply(&second, &plan).await;
+    stage.is_settled(&second).await;
+    let limit = stage.context.parameter_name("limit");
+    let ssm = stage.aws.clients().ssm.clone();
+    let set = ssm.put_parameter().name(&limit).value("35").overwrite(true);
+    set.send().await.unwrap();
+    role_elsewhere(&stage, &second).await;
+    let before = things(&stage).await;
+    let untold: Vec<&PartAddress> = (second.parts().values())
+        .filter(|part| {
+            let entry = catalog::find(part.part_type.as_str()).unwrap();
+            let outlives = [catalog::SCHEDULE, catalog::SUBSCRIPTION];
+            let is_told = entry.tags != catalog::Tags::None || outlives.contains(&entry.part_type);
+            let varies = part.naming.varies();
+            is_told && !varies && !before.contains(&target(part).identity().to_string())
+        })
+        .map(|part| &part.address)
+        .collect();
+    assert_eq!(untold, Vec::<&PartAddress>::new());
+
+    stage.forget();
+    let plan = stage.plan(&second, Consents::default()).await;
+    let made: Vec<String> = (plan.changes.iter())
+        .filter(|change| {
+            let found = change.action == Action::Adopt && change.to.is_some();
+            let kept = change.action == Action::Retain;
+            !found && !kept
+        })
+        .map(|change| {
+            format!(
+                "{} {:?} {:?}",
+                change.address, change.action, change.properties
+            )
+        })
+        .collect();
+    assert!(made.is_empty(), "{}", made.join("\n"));
+    let kept: Vec<&str> = (plan.changes.iter())
+        .filter(|change| change.action == Action::Retain)
+        .map(|change| change.address.resource())
+        .collect();
+    assert_eq!(kept, ["orders"]);
+    stage.apply(&second, &plan).await;
+    stage.is_settled(&second).await;
+    assert_eq!(things(&stage).await, before);
+    let is = ssm.get_parameter().name(&limit).send().await.unwrap();
+    assert_eq!(is.parameter.unwrap().value.unwrap(), "35");
+
+    // What is forgotten and no longer wanted is kept, until its removal is consented to.
+    stage.forget();
+    let nothing = stage.session.nothing(&stage.aws);
+    let plan = stage.plan(&nothing, Consents::default()).await;
+    assert!(
+        plan.changes
+            .iter()
+            .all(|change| change.action == Action::Retain)
+    );
+    stage.apply(&nothing, &plan).await;
+    assert_eq!(things(&stage).await, before);
+    stage.destroy(&second).await;
+    stage.is_gone(&second).await;
+    assert_eq!(things(&stage).await, BTreeSet::new());
+    assert_eq!(models.deviations(), []);
+}
+
+/// Everything that there is of the stage, by type and name. What was removed may be found for a while.
+async fn things(stage: &Stage) -> BTreeSet<String> {
+    let (application, name) = (&stage.context.application, &stage.context.stage);
+    let mut things = BTreeSet::new();
+    for target in stage.aws.discover(application, name).await.unwrap() {
+        if stage.aws.read(&target).await.unwrap() != Reading::Absent {
+            things.insert(target.identity().to_string());
+        }
+    }
+    things
+}
+
 /// A part that nothing is known of but its place in the blueprint.
 fn target(part: &Part) -> Target {
     Target {
@@ -250,6 +370,7 @@ fn action_of(call: &str) -> Option<String> {
             let verb = verbs.iter().find(|(word, _)| operation.starts_with(word));
             return Some(format!("apigateway:{}", verb.unwrap().1));
         }
+        ("resourcegroupstaggingapi", operation) => return Some(format!("tag:{operation}")),
         ("s3", "DeleteBucketEncryption" | "PutBucketEncryption") => "PutEncryptionConfiguration",
         ("s3", "DeleteBucketLifecycle" | "PutBucketLifecycleConfiguration") => {
             "PutLifecycleConfiguration"
@@ -284,6 +405,24 @@ async fn others_bus(stage: &Stage, blueprint: &Blueprint) {
             .insert("ifc-app".to_owned(), "billing".to_owned());
         create(&stage.aws, &part).await.unwrap();
     }
+}
+
+/// A role of the same unit in another region: IAM knows no regions, so it has the same tags.
+async fn role_elsewhere(stage: &Stage, blueprint: &Blueprint) {
+    let mut parts = blueprint.parts().values();
+    let role = parts.find(|part| part.part_type.as_str() == catalog::ROLE);
+    let role = role.unwrap();
+    let call = stage.aws.clients().iam.create_role();
+    let call = call.role_name(format!("{}elsewhere", stage.context.prefix()));
+    let tags = role.tags.iter().map(|(key, value)| {
+        let tag = aws_sdk_iam::types::Tag::builder().key(key).value(value);
+        tag.build().unwrap()
+    });
+    let call = call.set_tags(Some(tags.collect()));
+    call.assume_role_policy_document(r#"{"Version":"2012-10-17","Statement":[]}"#)
+        .send()
+        .await
+        .unwrap();
 }
 
 /// What people do by hand.

@@ -13,6 +13,11 @@ pub(super) const CONCURRENCY_MIN: u32 = 2;
 /// Lambda takes from one shard with 10 invocations at a time at most.
 const PARALLEL_MAX: u32 = 10;
 
+/// What the mapping of an alias is called, which is `function/alias`.
+pub(crate) fn mapping_name(alias: &str) -> String {
+    format!("{alias}/events")
+}
+
 /// What is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mapping {
@@ -79,7 +84,7 @@ impl Lowering<'_> {
         about: &About,
     ) -> Result<(), LoweringError> {
         let about = about.beside("source", "aws polls for its events");
-        let name = format!("{}/events", self.first_name(alias));
+        let name = mapping_name(&self.first_name(alias));
         let part = (unit.name.as_str(), "consume");
         let making = self
             .within(part, EVENT_SOURCE_MAPPING, name, &about)?

@@ -21,6 +21,14 @@ const RECEIPTS_MAX: u32 = 1_000;
 /// Messages of one group that can be in one batch, of which one holds back the others.
 const BATCH_MAX: u32 = 10;
 
+/// Which part of a queue its subscription to a topic is, when it has that many.
+pub(crate) fn subscription_part(topic: &str, subscriptions: usize) -> String {
+    match subscriptions {
+        1 => "subscription".to_owned(),
+        _ => format!("subscription-{}", super::owner(topic)),
+    }
+}
+
 /// What a queue is to be like, be it declared or an inbox.
 pub(super) struct Wanted {
     pub(super) fifo: bool,
@@ -111,9 +119,8 @@ impl Lowering<'_> {
         ))
     }
 
-    /// A queue with a name that does not vary: its policy is found by it. For a minute after a queue's
-    /// deletion nothing may bear its name, which is waited for. One that comes to keep an order, or to
-    /// keep none, is called otherwise by its ending.
+    /// A queue with a name that does not vary. For a minute after a queue's deletion nothing may bear
+    /// its name, which is waited for.
     pub(super) fn queue_called(
         &self,
         owner: &str,
@@ -121,13 +128,27 @@ impl Lowering<'_> {
         fifo: bool,
         about: &About,
     ) -> Result<Making, LoweringError> {
-        let naming = self.context.naming(entry(QUEUE), owner, part);
+        self.keeping(owner, part, QUEUE, fifo, about)
+    }
+
+    /// A part that may keep an order, with a name that does not vary: policies and subscriptions are
+    /// found by it. One that comes to keep an order, or to keep none, is called otherwise by its
+    /// ending.
+    pub(super) fn keeping(
+        &self,
+        owner: &str,
+        part: &str,
+        part_type: &str,
+        fifo: bool,
+        about: &About,
+    ) -> Result<Making, LoweringError> {
+        let naming = self.context.naming(entry(part_type), owner, part);
         let naming = match fifo {
             true => naming.ending(FIFO),
             false => naming,
         };
         let naming = Naming::Fixed(naming.name(0));
-        self.make(owner, part, QUEUE, naming, about)
+        self.make(owner, part, part_type, naming, about)
     }
 
     /// The policies of declared queues: that the topics they subscribe to may send to them.
@@ -150,10 +171,7 @@ impl Lowering<'_> {
             let about = About::resource(resource);
             let policy = self.queue_policy((name, "queue-policy"), &queue, senders, &about)?;
             for edge in (graph.subscriptions.iter()).filter(|edge| edge.queue == resource.id) {
-                let part = match topics.len() {
-                    1 => "subscription".to_owned(),
-                    _ => format!("subscription-{}", super::owner(&edge.topic.name)),
-                };
+                let part = subscription_part(&edge.topic.name, topics.len());
                 let about = about.beside(
                     "subscription",
                     format!("queue `{name}` subscribes to topic `{}`", edge.topic.name),

@@ -2,7 +2,6 @@
 
 use super::{About, Lowering, LoweringError, address, list, texts};
 use crate::catalog::{SUBSCRIPTION, TOPIC};
-use crate::naming::FIFO;
 use ifc_engine::{PartAddress, Value};
 use ifc_graph::Resource;
 use ifc_manifest::kind::edge::Selection;
@@ -15,9 +14,8 @@ impl Lowering<'_> {
         spec: &TopicSpec,
     ) -> Result<(), LoweringError> {
         let about = About::resource(resource);
-        let mut making = self.named(&resource.id.name, "topic", TOPIC, &about)?;
+        let mut making = self.keeping(&resource.id.name, "topic", TOPIC, spec.fifo, &about)?;
         if spec.fifo {
-            making.part.naming = making.part.naming.ending(FIFO);
             making = making
                 .set("FifoTopic", true)
                 .set("FifoThroughputScope", "MessageGroup");

@@ -87,12 +87,17 @@ impl PartType for Api {
 
 /// The APIs of this name.
 async fn named(aws: &Clients, name: &str) -> Result<Vec<SdkApi>, Failure> {
-    let mut found = aws.looks.apis.ask("", all(aws)).await?;
+    let mut found = all(aws).await?;
     found.retain(|api| api.name() == Some(name));
     Ok(found)
 }
 
-async fn all(aws: &Clients) -> Result<Vec<SdkApi>, Failure> {
+/// The APIs of the account in the region.
+pub(crate) async fn all(aws: &Clients) -> Result<Vec<SdkApi>, Failure> {
+    aws.looks.apis.ask("", list(aws)).await
+}
+
+async fn list(aws: &Clients) -> Result<Vec<SdkApi>, Failure> {
     let mut found = Vec::new();
     let mut next = None;
     loop {

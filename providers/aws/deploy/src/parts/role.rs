@@ -84,7 +84,7 @@ impl PartType for Role {
 }
 
 /// The tags of a role, by which also what belongs to it is ours.
-pub(super) async fn tags(aws: &Clients, name: &str) -> Result<Option<Tags>, Failure> {
+pub(crate) async fn tags(aws: &Clients, name: &str) -> Result<Option<Tags>, Failure> {
     let role = role(aws, name).await?;
     Ok(role.map(|role| from_sdk(role.tags())))
 }
@@ -131,7 +131,7 @@ fn named<'a>(aws: &Clients, target: &'a Target) -> (&'a str, String) {
 }
 
 /// IAM tells documents with every other character escaped, as in a URL.
-pub(super) fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

@@ -93,22 +93,28 @@ async fn arn(aws: &Clients, target: &Target) -> Result<Option<String>, Failure> 
     }
     let (topic, queue) = parent_and_child(target)?;
     let (topic, queue) = (aws.arn("sns", topic), aws.arn("sqs", queue));
+    let mut found = of_topic(aws, &topic).await?.into_iter();
+    let found = found.find(|(endpoint, _)| *endpoint == queue);
+    Ok(found.map(|(_, arn)| arn))
+}
+
+/// The endpoints of a topic's subscriptions, each with the subscription's ARN.
+pub(crate) async fn of_topic(aws: &Clients, topic: &str) -> Result<Vec<(String, String)>, Failure> {
+    let mut found = Vec::new();
     let mut next = None;
     loop {
-        let call = aws.sns.list_subscriptions_by_topic().topic_arn(&topic);
+        let call = aws.sns.list_subscriptions_by_topic().topic_arn(topic);
         let answer = call.set_next_token(next).send().await;
-        let answer = answer.told("sns:ListSubscriptionsByTopic", &topic);
+        let answer = answer.told("sns:ListSubscriptionsByTopic", topic);
         let Some(answer) = answer.or_absent()? else {
-            return Ok(None);
+            return Ok(found);
         };
-        let mut found = answer.subscriptions().iter();
-        let found = found.find(|found| found.endpoint() == Some(&queue));
-        if let Some(arn) = found.and_then(|found| found.subscription_arn()) {
-            return Ok(Some(arn.to_owned()));
+        for subscription in answer.subscriptions.unwrap_or_default() {
+            found.extend(subscription.endpoint.zip(subscription.subscription_arn));
         }
         next = answer.next_token;
         if next.is_none() {
-            return Ok(None);
+            return Ok(found);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Whose a thing is, and which of its tags must change.
 
+use crate::naming::tag;
 use ifc_engine::Owner;
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ pub(crate) type Tags = BTreeMap<String, String>;
 
 /// Ours is what carries the tags of this application and stage.
 pub(crate) fn owner(wanted: &Tags, found: &Tags) -> Owner {
-    let foreign = ["ifc-app", "ifc-stage"]
+    let foreign = [tag::APPLICATION, tag::STAGE]
         .into_iter()
         .find(|tag| found.get(*tag) != wanted.get(*tag));
     match foreign {
