@@ -1,6 +1,8 @@
 //! The router of an API: matching, limits, request ids and error pages are done here, in the unit,
 //! and so are the same on every provider.
 
+mod cors;
+
 use crate::application::Handler;
 use crate::error::HiddenCause;
 use crate::handler::{HttpThunk, Thunk};
@@ -11,12 +13,12 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use cors::Rule;
 use ifc_manifest::Trigger;
-use ifc_manifest::kind::http_api::{Cors, HttpApiSpec, SAMPLE_ALL};
+use ifc_manifest::kind::http_api::{HttpApiSpec, SAMPLE_ALL};
 use ifc_manifest::size::SYNC_BODY;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Carries the request's id in every reply.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -50,6 +52,8 @@ struct Served {
     access_log_sample: u32,
     /// Most bytes of a body, each way.
     body_max: usize,
+    /// Who else's pages may call it.
+    cors: Option<Rule>,
 }
 
 /// The router of the API called `api`: all its routes, ready to be called.
@@ -62,6 +66,7 @@ pub fn router(application: &Application, api: &str, spec: &HttpApiSpec) -> Route
             false => 0,
         },
         body_max: SYNC_BODY.in_force(application.targets).max as usize,
+        cors: spec.cors.as_ref().map(Rule::of),
     });
     let mut router = Router::new();
     for Handler { descriptor, thunk } in &application.handlers {
@@ -82,13 +87,32 @@ pub fn router(application: &Application, api: &str, spec: &HttpApiSpec) -> Route
         });
         router = router.route(&router_path(path), endpoint);
     }
-    let mut router = router
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method);
-    if let Some(cors) = &spec.cors {
-        router = router.layer(cors_layer(cors));
-    }
+    let refuse = |refusal: Refusal| {
+        let served = Arc::clone(&served);
+        move |request: Request| {
+            let reply = refused(&served, refusal, &request);
+            async { reply }
+        }
+    };
     router
+        .fallback(refuse(no_route))
+        .method_not_allowed_fallback(refuse(no_method))
+}
+
+/// The reply to a request that no handler is for.
+type Refusal = fn(&Request) -> Response;
+
+fn refused(served: &Served, refusal: Refusal, request: &Request) -> Response {
+    let origin = request.headers().get(header::ORIGIN);
+    match &served.cors {
+        Some(rule) if request.method() == Method::OPTIONS => rule.preflight(origin),
+        Some(rule) => {
+            let mut response = refusal(request);
+            rule.allow(origin, response.headers_mut());
+            response
+        }
+        None => refusal(request),
+    }
 }
 
 fn method_filter(method: &str) -> Option<MethodFilter> {
@@ -97,6 +121,16 @@ fn method_filter(method: &str) -> Option<MethodFilter> {
 }
 
 async fn serve(served: Arc<Served>, thunk: HttpThunk, mut request: Request) -> Response {
+    let origin = match &served.cors {
+        Some(rule) => {
+            let origin = request.headers().get(header::ORIGIN);
+            if request.method() == Method::OPTIONS {
+                return rule.preflight(origin);
+            }
+            origin.cloned()
+        }
+        None => None,
+    };
     // Applied here and not as a layer, which would cost every request two more allocations.
     if request.body().size_hint().upper() != Some(0) {
         DefaultBodyLimit::max(served.body_max).apply(&mut request);
@@ -135,6 +169,9 @@ async fn serve(served: Arc<Served>, thunk: HttpThunk, mut request: Request) -> R
             }
             if let Ok(value) = HeaderValue::from_str(&request_id) {
                 response.headers_mut().insert(REQUEST_ID, value);
+            }
+            if let Some(rule) = &served.cors {
+                rule.allow(origin.as_ref(), response.headers_mut());
             }
             if let Some((started, method, path)) = access {
                 let status = response.status().as_u16();
@@ -217,31 +254,15 @@ pub fn problem(status: StatusCode, message: &str) -> Response {
     (status, axum::Json(serde_json::json!({ "error": message }))).into_response()
 }
 
-async fn no_route(request: Request) -> Response {
+fn no_route(request: &Request) -> Response {
     let message = format!("no route for {} {}", request.method(), request.uri().path());
     problem(StatusCode::NOT_FOUND, &message)
 }
 
-async fn no_method(request: Request) -> Response {
+fn no_method(request: &Request) -> Response {
     let path = request.uri().path();
     let message = format!("{path} does not answer {}", request.method());
     problem(StatusCode::METHOD_NOT_ALLOWED, &message)
-}
-
-fn cors_layer(cors: &Cors) -> CorsLayer {
-    let origins = if cors.origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(cors.origins.iter().filter_map(|o| o.parse().ok()))
-    };
-    let methods: Vec<Method> = cors.methods.iter().filter_map(|m| m.parse().ok()).collect();
-    let headers: Vec<HeaderName> = cors.headers.iter().filter_map(|h| h.parse().ok()).collect();
-    CorsLayer::new()
-        .allow_origin(origins)
-        .allow_methods(methods)
-        .allow_headers(headers)
-        .max_age(cors.max_age)
-        .allow_credentials(cors.credentials)
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "matchit",
             "serde_json",
             "tokio",
-            "tower-http",
             "tracing",
         ],
     ),
