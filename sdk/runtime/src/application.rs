@@ -1,6 +1,6 @@
 //! The application as its own artifact describes it: the manifest joined with the handler table.
 
-use crate::handler::{self, HandlerEntry, Thunk};
+use crate::handler::{self, Thunk};
 use crate::settings::Settings;
 use ifc_manifest::format::{RawRecord, records};
 use ifc_manifest::kind::SpecError;
@@ -11,7 +11,7 @@ use ifc_manifest::support::Demand;
 use ifc_manifest::{
     Address, Descriptor, HandlerDescriptor, Kind, ResourceDescriptor, SourceSpan, Targets, Trigger,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 /// A handler and how to run it.
@@ -66,12 +66,10 @@ impl Application {
         let mut targets = Targets::ALL;
         let mut resources = Vec::new();
         let mut handlers = Vec::new();
-        let mut entries: Vec<&HandlerEntry> = handler::entries().iter().collect();
-        entries.sort_unstable_by_key(|entry| handler::record_offset(entry));
-        let thunk_of = |offset: usize| {
-            let at = entries.binary_search_by_key(&offset, |entry| handler::record_offset(entry));
-            Some(entries[at.ok()?].thunk())
-        };
+        let entries = handler::entries().iter();
+        let thunks: HashMap<usize, Thunk> = entries
+            .map(|entry| (handler::record_offset(entry), entry.thunk()))
+            .collect();
         for record in records(handler::record_section()) {
             let decoded = record
                 .map_err(|error| error.to_string())
@@ -83,7 +81,8 @@ impl Application {
                     }
                 }
                 Ok((_, Descriptor::Resource(resource))) => resources.push(resource),
-                Ok((offset, Descriptor::Handler(descriptor))) => match thunk_of(offset) {
+                Ok((offset, Descriptor::Handler(descriptor))) => match thunks.get(&offset).copied()
+                {
                     Some(thunk) => handlers.push(Handler { descriptor, thunk }),
                     None => findings.push(format!(
                         "handler `{}` has a record but no entry in the handler table",
@@ -115,18 +114,16 @@ impl Application {
     /// As [`load`](Application::load).
     pub fn new(
         package: &str,
-        mut resources: Vec<ResourceDescriptor>,
-        mut handlers: Vec<Handler>,
+        resources: Vec<ResourceDescriptor>,
+        handlers: Vec<Handler>,
     ) -> Result<Application, ApplicationError> {
-        resources.sort_by(|a, b| (&a.address, a.kind).cmp(&(&b.address, b.kind)));
-        handlers.sort_by(|a, b| {
-            let key = |handler: &Handler| {
-                (
-                    handler.descriptor.address.clone(),
-                    handler.descriptor.path.clone(),
-                )
-            };
-            key(a).cmp(&key(b))
+        let resources = sorted(resources, |resource| {
+            let Address { package, name } = &resource.address;
+            format!("{package}\0{name}\0{:03}", resource.kind as u8)
+        });
+        let handlers = sorted(handlers, |handler| {
+            let Address { package, name } = &handler.descriptor.address;
+            format!("{package}\0{name}\0{}", handler.descriptor.path)
         });
         let application = Application {
             package: package.to_owned(),
@@ -226,15 +223,16 @@ impl Application {
     }
 
     fn contradictions(&self) -> Vec<String> {
-        let mut seen: BTreeMap<(String, String), &SourceSpan> = BTreeMap::new();
+        let mut seen: HashMap<String, &SourceSpan> = HashMap::new();
         let mut findings = Vec::new();
         let mut claim = |what: String, name: String, span| {
             let text = format!("{what} `{name}`");
-            if let Some(first) = seen.insert((what, name), span) {
+            if let Some(first) = seen.get(&text) {
                 findings.push(format!(
                     "{text} is declared twice: at {first} and at {span}"
                 ));
             }
+            seen.insert(text, span);
         };
         for resource in &self.resources {
             claim(
@@ -271,7 +269,7 @@ impl Application {
     /// place, and no `{rest..}` beside a parameter.
     fn overlaps(&self) -> Vec<String> {
         let mut routers: Vec<(String, matchit::Router<&SourceSpan>)> = Vec::new();
-        let mut known: BTreeMap<(String, String), &SourceSpan> = BTreeMap::new();
+        let mut known: HashMap<String, &SourceSpan> = HashMap::new();
         let mut findings = Vec::new();
         for Handler { descriptor, .. } in &self.handlers {
             let Trigger::Http { api, path, .. } = &descriptor.trigger else {
@@ -279,7 +277,7 @@ impl Application {
             };
             let api = self.api_name(api.as_ref());
             // The same template with another method is the same place.
-            let place = (api.clone(), path.clone());
+            let place = format!("{api} {path}");
             if known.insert(place, &descriptor.span).is_some() {
                 continue;
             }
@@ -304,6 +302,22 @@ impl Application {
         }
         findings
     }
+}
+
+/// In the order of their keys. By a sort of the keys, because one of each sort of item is 8 KB of
+/// every program.
+fn sorted<T>(items: Vec<T>, key: impl Fn(&T) -> String) -> Vec<T> {
+    let order = order(items.iter().map(key).collect());
+    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
+    let places = order.into_iter();
+    places.filter_map(|place| items[place].take()).collect()
+}
+
+/// The places of keys, in the order of these.
+fn order(keys: Vec<String>) -> Vec<usize> {
+    let mut keys: Vec<(String, usize)> = keys.into_iter().zip(0..).collect();
+    keys.sort();
+    keys.into_iter().map(|(_, place)| place).collect()
 }
 
 fn decode(record: &RawRecord<'_>) -> Result<(usize, Descriptor), String> {

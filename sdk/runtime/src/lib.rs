@@ -20,6 +20,7 @@ pub mod function;
 pub mod handler;
 pub mod http;
 pub mod intercept;
+pub mod json;
 pub mod log;
 pub mod permissions;
 pub mod queue;

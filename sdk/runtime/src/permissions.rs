@@ -8,7 +8,7 @@
 //! as it would there.
 
 use crate::intercept::{Intercepted, Interceptor};
-use crate::{Application, BoxFuture, Error, ErrorKind, Invocation, Provider, Target};
+use crate::{Application, BoxFuture, Error, ErrorKind, Invocation, Provider, Target, json};
 use ifc_manifest::{Kind, Verb};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -94,8 +94,7 @@ impl UnitGrants {
     fn decode(bytes: &[u8], application: &Application) -> Result<UnitGrants, NoGrants> {
         let end = bytes.iter().rposition(|byte| *byte != 0);
         let end = end.ok_or(NoGrants::Unreadable)? + 1;
-        let embedded = serde_json::from_slice(&bytes[..end]);
-        let mut embedded: Value = embedded.map_err(|_| NoGrants::Unreadable)?;
+        let mut embedded = json::parse(&bytes[..end]).map_err(|_| NoGrants::Unreadable)?;
         if let Some(reason) = embedded.get("unavailable") {
             let reason = reason.as_str().unwrap_or("no reason is given");
             return Err(NoGrants::Underivable(reason.to_owned()));

@@ -54,7 +54,9 @@ impl Settings {
     /// # Errors
     /// When it is no JSON of this form, with the key that is not understood.
     pub fn parse(text: &str) -> Result<Settings, SettingsError> {
-        let json = serde_json::from_str(text).map_err(|error| SettingsError(error.to_string()))?;
+        let json = text
+            .parse()
+            .map_err(|error: serde_json::Error| SettingsError(error.to_string()))?;
         let mut settings = Settings::default();
         for (key, value) in object("the whole", json)? {
             match key.as_str() {

@@ -536,14 +536,16 @@ fn decode(config: &Value) -> Option<Pattern> {
     let Value::Map(fields) = tests.get("fields")? else {
         return None;
     };
-    let fields = fields
-        .iter()
-        .map(|(path, values)| Some((path.clone(), texts(values)?)));
+    // Not collected, which would bring a sort of its own into every program.
+    let mut by_path = BTreeMap::new();
+    for (path, values) in fields {
+        by_path.insert(path.clone(), texts(values)?);
+    }
     Some(Pattern {
         event_type: test("type")?,
         source: test("source")?,
         subject: test("subject")?,
-        fields: fields.collect::<Option<_>>()?,
+        fields: by_path,
     })
 }
 

@@ -5,7 +5,7 @@ use crate::date;
 use crate::failure::Failure;
 use axum::body::Body;
 use axum::http::{Request, Uri};
-use ifc_runtime::BoxFuture;
+use ifc_runtime::{BoxFuture, json};
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
@@ -171,7 +171,7 @@ async fn fetch(
     }
     // What was read is not shown: it may be a key.
     let strange = || failed(format!("the answer of `{url}` is not what it should be"));
-    let answer: Value = serde_json::from_slice(response.body()).map_err(|_| strange())?;
+    let answer = json::parse(response.body()).map_err(|_| strange())?;
     let text = |name: &str| match &answer[name] {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text.clone())),

@@ -4,7 +4,7 @@
 use crate::PROVIDER;
 use crate::xml::element;
 use axum::http::HeaderMap;
-use ifc_runtime::{Error, ErrorKind};
+use ifc_runtime::{Error, ErrorKind, json};
 use serde_json::Value;
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -149,7 +149,7 @@ impl Failure {
 
     /// An answer that is an error.
     pub(crate) fn answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
-        let detail: Value = serde_json::from_slice(body).unwrap_or_default();
+        let detail = json::parse(body).unwrap_or_default();
         let text = String::from_utf8_lossy(body);
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let of_json = |names: &[&str]| {

@@ -12,8 +12,7 @@ use ifc_manifest::{ProviderId, Targets};
 use ifc_runtime::event::random_id;
 use ifc_runtime::function::FunctionOperations;
 use ifc_runtime::queue::OutgoingMessage;
-use ifc_runtime::{BoxFuture, Error, ErrorKind, Target, TraceContext};
-use serde_json::Value;
+use ifc_runtime::{BoxFuture, Error, ErrorKind, Target, TraceContext, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -80,7 +79,7 @@ fn longest_run() -> Duration {
 /// its timeout.
 fn function_error(headers: &HeaderMap, body: &[u8]) -> Option<Error> {
     headers.get("x-amz-function-error")?;
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let said = json::parse(body).unwrap_or_default();
     let message = match said["errorMessage"].as_str() {
         Some(message) if !message.is_empty() => message.to_owned(),
         _ => "the function failed and did not say why".to_owned(),

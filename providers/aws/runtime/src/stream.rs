@@ -16,7 +16,7 @@ use ifc_runtime::event::random_id;
 use ifc_runtime::stream::{StreamOperations, StreamRecord};
 use ifc_runtime::{BoxFuture, Error, Target};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub(crate) const KINESIS: Service = Service {
     name: "kinesis",
@@ -53,7 +53,7 @@ impl StreamOperations for Aws {
             let name = wiring::find(wiring, "stream", &self.application, stream)?;
             let count = records.len();
             let mut first = Vec::new();
-            let mut later: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+            let mut later: HashMap<String, Vec<Entry>> = HashMap::new();
             for (place, record) in records.into_iter().enumerate() {
                 let entry = entry(place, record)?;
                 match later.get_mut(&entry.key) {
@@ -70,13 +70,13 @@ impl StreamOperations for Aws {
                 let rest = later.remove(&entry.key).unwrap_or_default();
                 self.put_chain(name, entry, result, rest)
             });
-            let mut results: Vec<_> = all(chains).await.into_iter().flatten().collect();
-            results.sort_unstable_by_key(|(place, _)| *place);
+            let mut results: Vec<_> = (0..count).map(|_| None).collect();
+            for (place, result) in all(chains).await.into_iter().flatten() {
+                results[place] = Some(result.map_err(|error| error.on(stream, APPEND)));
+            }
+            let results: Vec<_> = results.into_iter().flatten().collect();
             debug_assert_eq!(results.len(), count, "each record has a result");
-            let result = |(_, result): (usize, Result<String, Error>)| {
-                result.map_err(|error| error.on(stream, APPEND))
-            };
-            Ok(results.into_iter().map(result).collect())
+            Ok(results)
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::xml::section;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response};
-use ifc_runtime::{BoxFuture, Clock};
+use ifc_runtime::{BoxFuture, Clock, json};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -118,7 +118,7 @@ impl Transport {
             let response = self.call(&call).await?;
             match response.body().is_empty() {
                 true => Ok(Value::Null),
-                false => serde_json::from_slice(response.body()).map_err(|error| {
+                false => json::parse(response.body()).map_err(|error| {
                     Failure::malformed(format!("the answer to {operation} is no JSON: {error}"))
                 }),
             }

@@ -199,7 +199,8 @@ impl Wiring {
     /// When it is not JSON, has another version, lacks something, or has something unknown; the
     /// message names the place.
     pub fn parse(text: &str) -> Result<Wiring, WiringError> {
-        let mut fields: Map<String, Value> = serde_json::from_str(text)
+        let mut fields: Map<String, Value> = text
+            .parse()
             .map_err(|error| WiringError(format!("it is no JSON object: {error}")))?;
         match fields.remove("version").as_ref().and_then(Value::as_u64) {
             Some(version) if version == u64::from(WIRING_VERSION) => {}

@@ -29,8 +29,8 @@ impl Event {
     pub(super) fn read(text: &[u8]) -> Result<Event, String> {
         let not_json = |error: &dyn fmt::Display| format!("something that is not JSON ({error})");
         let text = str::from_utf8(text).map_err(|error| not_json(&error))?;
-        match serde_json::from_str(text).map_err(|error| not_json(&error))? {
-            Value::String(text) => match serde_json::from_str(&text) {
+        match text.parse().map_err(|error| not_json(&error))? {
+            Value::String(text) => match text.parse() {
                 Ok(Value::String(_)) | Err(_) => Err("a text".to_owned()),
                 Ok(value) => Event::of(value, &text),
             },

@@ -193,7 +193,7 @@ impl Message {
             Sort::Source(EdgeSort::OnEvent) => vec![self.bus_event(edge)?],
             Sort::Source(EdgeSort::OnCreated | EdgeSort::OnDeleted) => self.object_events(edge)?,
             Sort::Schedule => {
-                let firing = serde_json::from_str(&self.text).ok();
+                let firing = self.text.parse().ok();
                 let firing = firing.as_ref().and_then(envelope::open_firing);
                 let firing = firing.ok_or("the message is not the firing of a schedule")?;
                 let mut event = firing_delivery(edge, firing)?;
@@ -269,7 +269,7 @@ impl Message {
     /// What S3 tells of objects. The message that it sends when notifications are set up has none.
     fn object_events(&self, edge: &Edge) -> Result<Vec<Delivery>, String> {
         let foreign = "the message is not a notification of S3";
-        let notification: Value = serde_json::from_str(&self.text).map_err(|_| foreign)?;
+        let notification: Value = self.text.parse().map_err(|_| foreign)?;
         if notification["Event"] == "s3:TestEvent" {
             return Ok(Vec::new());
         }

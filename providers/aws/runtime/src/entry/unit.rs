@@ -337,7 +337,7 @@ impl Unit {
             EdgeThunk::Call(thunk) => {
                 let reply = edge.call(thunk, delivery, left).await;
                 let reply = reply.map_err(Failed::handler)?;
-                serde_json::from_slice(&reply).map_err(|error| {
+                ifc_runtime::json::parse(&reply).map_err(|error| {
                     Failed::handler(format!(
                         "function `{}` replied something other than JSON: {error}",
                         self.name

@@ -31,7 +31,7 @@ impl Shape {
     /// `Invalid` when it is not a cursor of this query or scan.
     pub(super) fn decode(&self, cursor: &str) -> Result<Value, Error> {
         let key = self.0.decode(cursor, "query")?;
-        serde_json::from_str(&key)
+        key.parse()
             .map_err(|_| Error::new(ErrorKind::Invalid, "the cursor has no key in it"))
     }
 }
