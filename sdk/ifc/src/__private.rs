@@ -84,13 +84,18 @@ where
 {
     let mut outcomes = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
-        outcomes.push(match handler(delivery).await {
-            Ok(Outcomes::All(outcome)) => outcome,
-            Ok(Outcomes::Each(mut each)) => each.pop().unwrap_or(Outcome::Ack),
-            Err(error) => Outcome::retry(error.chain()),
-        });
+        outcomes.push(only(handler(delivery).await));
     }
     outcomes
+}
+
+/// What a handler said to one delivery.
+fn only(result: Result<Outcomes, HandlerError>) -> Outcome {
+    match result {
+        Ok(Outcomes::All(outcome)) => outcome,
+        Ok(Outcomes::Each(mut each)) => each.pop().unwrap_or(Outcome::Ack),
+        Err(error) => Outcome::retry(error.chain()),
+    }
 }
 
 #[cfg(feature = "local")]

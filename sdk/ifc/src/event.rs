@@ -219,29 +219,59 @@ where
     F: Fn(A) -> Fut,
     Fut: Future<Output = Result<Outcomes, HandlerError>>,
 {
-    let groups: Vec<Option<String>> = deliveries.iter().map(|d| d.group.clone()).collect();
-    let mut outcomes = vec![Outcome::Ack; deliveries.len()];
+    let mut round = Round::of(&deliveries);
     let portions = A::portions(deliveries, &mut |position, reason| {
-        outcomes[position] = Outcome::DeadLetter { reason };
+        round.outcomes[position] = Outcome::DeadLetter { reason };
     });
-    let mut blocked: Vec<String> = Vec::new();
     for portion in portions {
-        let waits = |position: &usize| {
-            groups[*position]
-                .as_ref()
-                .is_some_and(|group| blocked.contains(group))
-        };
-        if portion.positions.iter().any(waits) {
-            for position in portion.positions {
-                outcomes[position] = Outcome::retry("an earlier message of its group failed");
-            }
-            continue;
+        if !round.waits(&portion.positions) {
+            let result = handler(portion.argument).await;
+            round.settle(&portion.positions, result);
         }
-        let result = match handler(portion.argument).await {
+    }
+    round.outcomes
+}
+
+/// What becomes of deliveries that are handled one after the other. Apart from [`run`], because that
+/// is compiled for each handler.
+struct Round {
+    groups: Vec<Option<String>>,
+    outcomes: Vec<Outcome>,
+    /// Groups of which a message failed.
+    blocked: Vec<String>,
+}
+
+impl Round {
+    fn of(deliveries: &[Delivery]) -> Round {
+        Round {
+            groups: deliveries.iter().map(|d| d.group.clone()).collect(),
+            outcomes: vec![Outcome::Ack; deliveries.len()],
+            blocked: Vec::new(),
+        }
+    }
+
+    /// Whether deliveries have to wait behind one of their group that failed: they are retried then.
+    fn waits(&mut self, positions: &[usize]) -> bool {
+        let waits = |position: &usize| {
+            let group = self.groups[*position].as_ref();
+            group.is_some_and(|group| self.blocked.contains(group))
+        };
+        let waits = positions.iter().any(waits);
+        if waits {
+            for position in positions {
+                self.outcomes[*position] = Outcome::retry("an earlier message of its group failed");
+            }
+        }
+        waits
+    }
+
+    /// Notes what a handler said to the deliveries at these positions.
+    fn settle(&mut self, positions: &[usize], result: Result<Outcomes, HandlerError>) {
+        let result = match result {
             Ok(outcomes) => outcomes,
             Err(error) => Outcomes::All(Outcome::retry(error.chain())),
         };
-        let count = portion.positions.len();
+        let count = positions.len();
         let each = match result {
             Outcomes::All(outcome) => vec![outcome; count],
             Outcomes::Each(each) if each.len() == count => each,
@@ -253,14 +283,13 @@ where
                 vec![Outcome::retry(reason); count]
             }
         };
-        for (position, outcome) in portion.positions.into_iter().zip(each) {
-            if let (Outcome::Retry { .. }, Some(group)) = (&outcome, &groups[position]) {
-                blocked.push(group.clone());
+        for (position, outcome) in positions.iter().zip(each) {
+            if let (Outcome::Retry { .. }, Some(group)) = (&outcome, &self.groups[*position]) {
+                self.blocked.push(group.clone());
             }
-            outcomes[position] = outcome;
+            self.outcomes[*position] = outcome;
         }
     }
-    outcomes
 }
 
 /// What a handler of a schedule can take.

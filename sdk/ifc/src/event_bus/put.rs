@@ -194,7 +194,7 @@ fn lifted(paths: &[&str], data: &[u8]) -> Result<BTreeMap<String, String>, Error
     if paths.is_empty() {
         return Ok(fields);
     }
-    let data: Value = serde_json::from_slice(data).map_err(|error| {
+    let data = ifc_runtime::json::parse(data).map_err(|error| {
         Error::new(ErrorKind::Invalid, "the event's data is not JSON").caused_by(error)
     })?;
     for path in paths {

@@ -10,7 +10,12 @@ use serde_json::Value;
 
 /// The stored form of `item`.
 pub(super) fn stored(item: &impl Serialize) -> Result<Item, Error> {
-    match serde_json::to_value(item) {
+    checked(serde_json::to_value(item))
+}
+
+/// Apart from the above, which is compiled for each type of item.
+fn checked(item: Result<Value, serde_json::Error>) -> Result<Item, Error> {
+    match item {
         Ok(Value::Object(item)) => {
             for (name, value) in &item {
                 if name.starts_with('_') {
