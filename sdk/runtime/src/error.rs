@@ -60,9 +60,14 @@ struct Inner {
 impl Error {
     /// An error of this kind. `message` says what is wrong in lower case, without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::made(kind, message.into())
+    }
+
+    /// Apart from the above, which is a part of whatever calls it.
+    fn made(kind: ErrorKind, message: String) -> Error {
         Error(Box::new(Inner {
             kind,
-            message: message.into(),
+            message,
             resource: None,
             verb: None,
             provider: None,
@@ -228,20 +233,25 @@ struct HandlerErrorInner {
 impl HandlerError {
     /// An error with a message for the log.
     pub fn new(message: impl Into<String>) -> HandlerError {
+        HandlerError::made(None, message.into(), None)
+    }
+
+    /// Apart from what takes any message or any error, which is a part of whatever calls it.
+    fn made(
+        status: Option<StatusCode>,
+        message: String,
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    ) -> HandlerError {
         HandlerError(Box::new(HandlerErrorInner {
-            status: None,
-            message: message.into(),
-            source: None,
+            status,
+            message,
+            source,
         }))
     }
 
     /// An error whose status and message an HTTP client sees.
     pub fn status(status: StatusCode, message: impl Into<String>) -> HandlerError {
-        HandlerError(Box::new(HandlerErrorInner {
-            status: Some(status),
-            message: message.into(),
-            source: None,
-        }))
+        HandlerError::made(Some(status), message.into(), None)
     }
 
     /// 404 with a message.
@@ -284,11 +294,7 @@ impl HandlerError {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for HandlerError {
     fn from(error: E) -> HandlerError {
-        HandlerError(Box::new(HandlerErrorInner {
-            status: None,
-            message: error.to_string(),
-            source: Some(Box::new(error)),
-        }))
+        HandlerError::made(None, error.to_string(), Some(Box::new(error)))
     }
 }
 
