@@ -500,8 +500,11 @@ pub static CATALOG: &[Entry] = &[
                 "lambda:CreateAlias",
                 "lambda:PutProvisionedConcurrencyConfig",
             ],
+            // Versions that were live once are removed.
             update: &[
+                "lambda:DeleteFunction",
                 "lambda:DeleteProvisionedConcurrencyConfig",
+                "lambda:ListVersionsByFunction",
                 "lambda:PutProvisionedConcurrencyConfig",
                 "lambda:UpdateAlias",
             ],

@@ -16,7 +16,9 @@ const BEYOND_CLOUDFORMATION: &[(&str, &str)] = &[
     ("sns:ListSubscriptionsByTopic", "AWS::SNS::Subscription"),
     ("sqs:GetQueueAttributes", "AWS::SQS::QueuePolicy"),
     ("sqs:GetQueueUrl", "AWS::SQS::QueuePolicy"),
-    // It has versions as a type of their own.
+    // It has versions as a type of their own, which stay until somebody removes them.
+    ("lambda:DeleteFunction", "AWS::Lambda::Alias"),
+    ("lambda:ListVersionsByFunction", "AWS::Lambda::Alias"),
     ("lambda:ListVersionsByFunction", "AWS::Lambda::Function"),
     // It does not take back what is scheduled for deletion.
     (

@@ -3,7 +3,7 @@
 use super::life::{Life, Scene, desired, live};
 use crate::catalog;
 use crate::parts::{Look as _, Values, key_of};
-use ifc_engine::{Progress, Provider as _};
+use ifc_engine::{Actual, Progress, Provider as _};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -336,6 +336,62 @@ async fn alias() {
         owned: true,
     };
     live(&scene, &life).await;
+}
+
+#[tokio::test]
+async fn old_versions() {
+    let Some((scene, program, role)) = stage("versions that were live once", 116).await else {
+        return;
+    };
+    let name = "shop-dev-fulfil-abcdef";
+    let lambda = &scene.aws.clients().lambda;
+    let live = |version: &str| {
+        let properties = json!({"FunctionName": name, "FunctionVersion": version});
+        desired(
+            catalog::ALIAS,
+            &format!("{name}/live"),
+            &properties,
+            &Values::new(),
+        )
+    };
+    let publish = async |memory| {
+        let properties = function(&program, &role, 0, memory);
+        let outputs = scene.have(catalog::FUNCTION, name, properties).await;
+        outputs.owned("Version").unwrap()
+    };
+    let versions = async || {
+        let call = lambda.list_versions_by_function().function_name(name);
+        let versions = call.send().await.unwrap().versions.unwrap();
+        let versions = versions.into_iter().filter_map(|version| version.version);
+        versions.collect::<Vec<String>>()
+    };
+    let first = publish(256).await;
+    super::life::create(&scene.aws, &live(&first))
+        .await
+        .unwrap();
+    let switch = async |memory| {
+        let version = publish(memory).await;
+        let wanted = live(&version);
+        let told = super::life::update(&scene.aws, &Actual::default(), &wanted).await;
+        told.unwrap();
+        super::life::holds(&scene.aws, &wanted, &[]).await;
+    };
+    switch(257).await;
+    assert_eq!(versions().await, ["$LATEST", "1", "2"]);
+    switch(258).await;
+    assert_eq!(versions().await, ["$LATEST", "2", "3"]);
+    // One that somebody has a use for, and one that was never live.
+    let call = lambda.create_alias().function_name(name).name("pinned");
+    call.function_version("2").send().await.unwrap();
+    publish(259).await;
+    switch(260).await;
+    assert_eq!(versions().await, ["$LATEST", "2", "3", "5"]);
+    // Going back removes nothing that is later.
+    let back = live("3");
+    let told = super::life::update(&scene.aws, &Actual::default(), &back).await;
+    told.unwrap();
+    assert_eq!(versions().await, ["$LATEST", "2", "3", "5"]);
+    scene.end();
 }
 
 #[tokio::test]

@@ -57,6 +57,9 @@ impl PartType for Alias {
             let answer = call.function_version(version).send().await;
             let answer = answer.told("lambda:UpdateAlias", &arn);
             answer.map_err(|failure| function::busy(failure, function))?;
+            if let Some(before) = is.text("FunctionVersion") {
+                clear(aws, function, version, before).await?;
+            }
         }
         if is.value(PROVISIONED) != wanted.value(PROVISIONED) {
             provision(aws, function, name, &arn, wanted).await?;
@@ -70,6 +73,30 @@ impl PartType for Alias {
         call.send().await.told("lambda:DeleteAlias", &arn)?;
         removed()
     }
+}
+
+/// Removes the versions before the one that is live now, but for the one that was live until now, to
+/// go back to. Every change of the code leaves one, and Lambda keeps them all until its store is full.
+async fn clear(aws: &Clients, function: &str, live: &str, before: &str) -> Result<(), Failure> {
+    // What is published later is of somebody who is about to make it live.
+    let is_old = |version: &String| {
+        let numbers = (version.parse::<u64>(), live.parse::<u64>());
+        matches!(numbers, (Ok(version), Ok(live)) if version < live) && version != before
+    };
+    let versions = function::versions(aws, function).await?.into_keys();
+    let versions = versions.map(|number| number.to_string());
+    for version in versions.filter(is_old) {
+        let arn = format!("{}:{version}", function::arn(aws, function));
+        let call = aws.lambda.delete_function().function_name(function);
+        let answer = call.qualifier(&version).send().await;
+        match answer.told("lambda:DeleteFunction", &arn) {
+            // Somebody's own alias is for it.
+            Err(failure) if failure.is("ResourceConflictException") => {}
+            Err(failure) if failure.is_gone() => {}
+            answer => drop(answer?),
+        }
+    }
+    Ok(())
 }
 
 fn named<'a>(aws: &Clients, target: &'a Target) -> Result<(&'a str, &'a str, String), Failure> {

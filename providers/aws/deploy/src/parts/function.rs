@@ -316,23 +316,30 @@ async fn published(
             return Ok(current);
         }
     }
-    let mut last: Option<(u64, FunctionConfiguration)> = None;
+    let mut versions = versions(aws, name).await?;
+    Ok(versions.pop_last().map(|(_, version)| version))
+}
+
+/// What was published of a function, by number.
+pub(super) async fn versions(
+    aws: &Clients,
+    name: &str,
+) -> Result<BTreeMap<u64, FunctionConfiguration>, Failure> {
+    let arn = arn(aws, name);
+    let mut versions = BTreeMap::new();
     let mut marker = None;
     loop {
         let call = aws.lambda.list_versions_by_function().function_name(name);
         let answer = call.set_marker(marker).send().await;
-        let answer = answer.told("lambda:ListVersionsByFunction", arn)?;
-        for version in answer.versions() {
+        let answer = answer.told("lambda:ListVersionsByFunction", &arn)?;
+        for version in answer.versions.unwrap_or_default() {
+            // The latest form, which is not published, has a word in the place of a number.
             let number = version.version().and_then(|text| text.parse().ok());
-            if let Some(number) = number
-                && last.as_ref().is_none_or(|(greatest, _)| number > *greatest)
-            {
-                last = Some((number, version.clone()));
-            }
+            versions.extend(number.map(|number| (number, version)));
         }
         marker = answer.next_marker;
         if marker.is_none() {
-            return Ok(last.map(|(_, version)| version));
+            return Ok(versions);
         }
     }
 }
