@@ -307,9 +307,9 @@ pub static CATALOG: &[Entry] = &[
                 "s3:CreateBucket",
                 "s3:PutBucketOwnershipControls",
                 "s3:PutBucketPublicAccessBlock",
-                "s3:PutBucketTagging",
                 "s3:PutEncryptionConfiguration",
                 "s3:PutLifecycleConfiguration",
+                "s3:TagResource",
             ],
             update: &[
                 "s3:PutBucketOwnershipControls",

@@ -225,6 +225,11 @@ mod tests {
         insta::assert_snapshot!(serde_json::to_string_pretty(&policy).unwrap());
     }
 
+    /// What the list does not know of buckets yet: "You must have the s3:TagResource permission to
+    /// create a general purpose bucket with tags" (`CreateBucketConfiguration`, Amazon S3 API
+    /// Reference).
+    const YOUNGER: &str = "s3:TagResource";
+
     #[test]
     fn every_action_takes_a_thing_it_is_permitted_on() {
         let known = match IamActions::installed() {
@@ -238,6 +243,9 @@ mod tests {
             for action in statement["Action"].as_array().unwrap() {
                 let action = action.as_str().unwrap();
                 let resources = statement["Resource"].as_array().unwrap();
+                if action == YOUNGER {
+                    continue;
+                }
                 // Some sorts of ARN are there for other actions of the type.
                 let taken: Vec<_> = resources
                     .iter()

@@ -68,12 +68,15 @@ impl PartType for Bucket {
             Err(failure) if failure.is_denied() => Some(failure),
             Err(failure) => return Err(failure),
         };
-        let mut call = aws.s3.create_bucket().bucket(bucket);
+        // With its tags, so that it is known for ours whatever happens next.
+        let mut place = CreateBucketConfiguration::builder();
+        place = place.set_tags(Some(to_sdk(&part.target.tags)));
         if aws.region != "us-east-1" {
-            let place = BucketLocationConstraint::from(aws.region.as_str());
-            let place = CreateBucketConfiguration::builder().location_constraint(place);
-            call = call.create_bucket_configuration(place.build());
+            let region = BucketLocationConstraint::from(aws.region.as_str());
+            place = place.location_constraint(region);
         }
+        let call = aws.s3.create_bucket().bucket(bucket);
+        let call = call.create_bucket_configuration(place.build());
         match call.send().await.told("s3:CreateBucket", &arn) {
             Err(failure) if failure.is("BucketAlreadyExists") => {
                 let owner = "another account of AWS".to_owned();
@@ -83,8 +86,6 @@ impl PartType for Bucket {
             Err(failure) if failure.is_exists() => return Err(unknown.unwrap_or(failure)),
             answer => drop(answer?),
         }
-        // First of all, so that it is known for ours whatever happens next.
-        tag(aws, bucket, &part.target.tags).await?;
         configure(aws, bucket, &Values::new(), &part.properties).await?;
         made(bucket_outputs(aws, bucket))
     }
