@@ -1,5 +1,5 @@
 //! What would stop an apply of the whole, and shows before anything is made: what the account lets
-//! functions have.
+//! functions have, and how much room there is for their code.
 
 use crate::catalog;
 use ifc_engine::provider::{Finding, Severity};
@@ -66,6 +66,31 @@ pub(crate) fn findings(blueprint: &Blueprint, limit: i64) -> Vec<Finding> {
     }
 }
 
+/// What is wrong with a program of this size when the account has so many bytes left for code: each
+/// function keeps a copy of its own of what it was made of. A warning, because a program that is there
+/// already takes nothing.
+pub(crate) fn store_of_code(blueprint: &Blueprint, archive: u64, left: i64) -> Option<Finding> {
+    let copies = u64::try_from(functions(blueprint).count()).unwrap_or(u64::MAX);
+    let needed = archive.saturating_mul(copies);
+    let left = u64::try_from(left).unwrap_or(0);
+    let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+    (needed > left).then(|| Finding {
+        severity: Severity::Warning,
+        part: None,
+        message: format!(
+            "a change of the program takes {} MiB of Lambda's store of code, one copy for each of \
+             {copies} units, and the account has {} MiB left in this region",
+            mebibytes(needed),
+            left >> 20
+        ),
+        help: Some(
+            "delete functions and versions that nobody uses, or ask AWS for a higher quota of \
+             function and layer storage"
+                .to_owned(),
+        ),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +123,28 @@ mod tests {
         assert_eq!(found[0].severity, Severity::Error);
         assert_eq!(found[0].part, Some("fulfil/function".parse().unwrap()));
         assert!(found[0].message.contains("reserve 910 instances"));
+    }
+
+    #[test]
+    fn a_full_store_of_code_is_told() {
+        let wanted = blueprint(&[("api", None), ("fulfil", None)]);
+        let archive = 3 << 20;
+        assert_eq!(store_of_code(&wanted, archive, 6 << 20), None);
+        let found = store_of_code(&wanted, archive, (6 << 20) - 1).unwrap();
+        assert_eq!(found.severity, Severity::Warning);
+        assert!(found.message.contains("takes 6 MiB"), "{}", found.message);
+        assert!(
+            found.message.contains("has 5 MiB left"),
+            "{}",
+            found.message
+        );
+        // More is used than is allowed: the quota was lowered.
+        let found = store_of_code(&wanted, archive, -1).unwrap();
+        assert!(
+            found.message.contains("has 0 MiB left"),
+            "{}",
+            found.message
+        );
     }
 
     #[test]

@@ -211,14 +211,23 @@ impl Provider for Aws {
             return Ok(Vec::new());
         }
         let answer = self.clients.lambda.get_account_settings().send().await;
-        let limits = match answer.told(preflight::ACTION, "the account") {
-            Ok(settings) => settings.account_limit,
+        let settings = match answer.told(preflight::ACTION, "the account") {
+            Ok(settings) => settings,
             // A deployer without this right can deploy all the same.
-            Err(failure) if failure.is_denied() => None,
+            Err(failure) if failure.is_denied() => return Ok(Vec::new()),
             Err(failure) => return Err(failure.into()),
         };
-        let limit = limits.map(|limits| i64::from(limits.concurrent_executions));
-        Ok(limit.map_or_else(Vec::new, |limit| preflight::findings(blueprint, limit)))
+        let Some(limit) = settings.account_limit else {
+            return Ok(Vec::new());
+        };
+        let mut findings = preflight::findings(blueprint, i64::from(limit.concurrent_executions));
+        let archive = self.clients.archive.as_ref();
+        let archive = archive.and_then(|archive| std::fs::metadata(archive).ok());
+        if let (Some(usage), Some(archive)) = (settings.account_usage, archive) {
+            let left = limit.total_code_size - usage.total_code_size;
+            findings.extend(preflight::store_of_code(blueprint, archive.len(), left));
+        }
+        Ok(findings)
     }
 }
 
