@@ -3,6 +3,7 @@
 //! One future does it all and starts no tasks. Time passes only through the clock, so the same
 //! seed, provider and clock give the same run.
 
+mod announce;
 mod call;
 mod limiter;
 mod options;

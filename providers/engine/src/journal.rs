@@ -8,7 +8,7 @@
 //! | record | written | says |
 //! |---|---|---|
 //! | intent | before anything else | the whole plan |
-//! | begin | before a step's first effect, awaited | from here on the part is unsettled |
+//! | begin | when what a step waits for has had its turn, awaited before its first effect | from here on the part is unsettled |
 //! | end | after a step's last effect, not awaited | what the part is now |
 //! | close | after all steps | the journal is complete |
 //! | seal | by whoever takes over | its writer is gone, or will find out that it is |

@@ -108,6 +108,28 @@ pub(crate) async fn look(
     }
 }
 
+/// A lock that may be taken, as long as nobody else writes it.
+pub(crate) struct Free {
+    precondition: Precondition,
+    epoch: u64,
+}
+
+/// The lock, if nobody has it. Whoever takes it by this knows that nobody had it since. A store that
+/// does not answer is somebody else's to complain of.
+pub(crate) async fn look_for_free(store: &dyn StateStore, clock: &dyn Clock) -> Option<Free> {
+    match look(store, clock).await {
+        Ok(None) => Some(Free {
+            precondition: Precondition::Absent,
+            epoch: 0,
+        }),
+        Ok(Some((Some(contents), version))) if contents.holder.is_none() => Some(Free {
+            precondition: Precondition::Matches(version),
+            epoch: contents.epoch,
+        }),
+        _ => None,
+    }
+}
+
 impl<'a> Lease<'a> {
     /// Takes the lock, waiting for its holder to release it or to fall silent. The epoch will be
     /// above `epoch_floor`.
@@ -158,28 +180,48 @@ impl<'a> Lease<'a> {
                     continue;
                 }
             }
-            let contents = LockContents {
-                epoch: epoch + 1,
-                beat: 0,
-                token: token.clone(),
-                holder: Some(holder.clone()),
+            let free = Free {
+                precondition,
+                epoch,
             };
-            let lease = holder.lease;
-            if let Some((version, sent)) = write(store, clock, &contents, &precondition).await? {
-                return Ok(Lease {
-                    store,
-                    clock,
-                    lease,
-                    epoch: contents.epoch,
-                    held: Mutex::new(Held {
-                        contents,
-                        version,
-                        valid_until: sent + lease,
-                        lost: false,
-                    }),
-                });
+            let (holder, token) = (holder.clone(), token.clone());
+            let taken = Lease::take(store, clock, holder, token, epoch_floor, free).await?;
+            if let Some(lease) = taken {
+                return Ok(lease);
             }
         }
+    }
+
+    /// Takes a lock that was seen to be free or abandoned, or nothing when it is no longer as it was
+    /// seen. The epoch will be above `epoch_floor`.
+    pub(crate) async fn take(
+        store: &'a dyn StateStore,
+        clock: &'a dyn Clock,
+        holder: Holder,
+        token: String,
+        epoch_floor: u64,
+        free: Free,
+    ) -> Result<Option<Lease<'a>>, LockFailure> {
+        let lease = holder.lease;
+        let contents = LockContents {
+            epoch: free.epoch.max(epoch_floor) + 1,
+            beat: 0,
+            token,
+            holder: Some(holder),
+        };
+        let written = write(store, clock, &contents, &free.precondition).await?;
+        Ok(written.map(|(version, sent)| Lease {
+            store,
+            clock,
+            lease,
+            epoch: contents.epoch,
+            held: Mutex::new(Held {
+                contents,
+                version,
+                valid_until: sent + lease,
+                lost: false,
+            }),
+        }))
     }
 
     /// Whether something may be begun: the lock is ours, and will be for some time.

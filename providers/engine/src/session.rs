@@ -12,12 +12,13 @@ use crate::clock::Clock;
 use crate::digest;
 use crate::error::EngineError;
 use crate::journal::{Journal, JournalFailure, Record};
-use crate::lock::{Holder, Lease, PresumeDead, Waiting};
+use crate::lock::{self, Free, Holder, Lease, PresumeDead, Waiting};
 use crate::model::{ApplicationName, Blueprint, StageName};
 use crate::plan::{Observations, Plan, PlanOptions, plan};
 use crate::provider::{Provider, Severity};
 use crate::stage_store::{Loaded, StageStore};
 use crate::state::{State, StateEdit};
+use crate::step::StepGraph;
 use crate::store::StateStore;
 use futures_util::future::{Either, join, pending, select};
 use std::pin::pin;
@@ -166,7 +167,12 @@ impl Session {
     ) -> Result<Summary, EngineError> {
         self.check_plan(provider, blueprint, plan)?;
         let begun = self.clock.now();
+        let free = match plan.is_empty() {
+            true => None,
+            false => lock::look_for_free(&*self.store, &*self.clock).await,
+        };
         let loaded = self.stage().load().await?;
+        let loaded_serial = loaded.state.serial;
         check_fresh(plan, &loaded)?;
         if plan.is_empty() && loaded.pending.is_none() {
             return Ok(Summary {
@@ -178,13 +184,29 @@ impl Session {
                 elapsed: self.clock.now() - begun,
             });
         }
-        let lease = self.lock(&loaded, options).await?;
-        let work = self.apply_locked(provider, plan, options, &lease);
+        let taken = match free {
+            Some(free) => self.take(&loaded, free).await?,
+            None => None,
+        };
+        let (lease, loaded) = match taken {
+            // Nobody had the lock since before it was loaded.
+            Some(lease) => (lease, Some(loaded)),
+            None => (self.lock(&loaded, options).await?, None),
+        };
+        let work = self.apply_locked(provider, plan, options, &lease, loaded);
         let result = beside(work, lease.heartbeat()).await;
         // Whoever leaves at once leaves the lock too: what is under way shall not be met by others.
         let abandoned = result.as_ref().is_ok_and(|summary| summary.abandoned);
         if !abandoned {
-            lease.release().await;
+            // What is tidied away is of no use to whoever comes next.
+            let saved = result.as_ref().ok();
+            let saved = saved.filter(|summary| summary.serial > loaded_serial);
+            let tidying = async {
+                if let Some(summary) = saved {
+                    self.stage().tidy(summary.serial).await;
+                }
+            };
+            join(lease.release(), tidying).await;
         }
         result.map(|summary| Summary {
             elapsed: self.clock.now() - begun,
@@ -242,9 +264,12 @@ impl Session {
         plan: &Plan,
         options: &ApplyOptions<'_>,
         lease: &Lease<'_>,
+        loaded: Option<Loaded>,
     ) -> Result<Summary, EngineError> {
-        let stage = self.stage();
-        let loaded = stage.recover(lease).await?;
+        let loaded = match loaded {
+            Some(loaded) if loaded.pending.is_none() => loaded,
+            _ => self.stage().recover(lease).await?,
+        };
         check_fresh(plan, &loaded)?;
         if options.stop.is_requested() {
             return Err(EngineError::Stopped);
@@ -282,7 +307,9 @@ impl Session {
             plan,
             state: Mutex::new(state),
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            announced: Mutex::default(),
         };
+        let graph = StepGraph::new(plan).graph;
         let work = async {
             let edits = vec![StateEdit::SetProvider(provider.name().to_owned())];
             let intent = Record::Intent {
@@ -291,6 +318,7 @@ impl Session {
                 edits: edits.clone(),
             };
             let ticket = run.record(&edits, intent);
+            run.announce_first(&graph);
             if let Err(failure) = journal.durable(ticket).await {
                 return Err(self.lost(&failure));
             }
@@ -299,7 +327,7 @@ impl Session {
             if !confirmed.map_err(|failure| self.lock_failure(failure))? {
                 return Err(self.fenced());
             }
-            let Ended { steps, abandoned } = run.walk().await;
+            let Ended { steps, abandoned } = run.walk(&graph).await;
             let mut summary = Summary {
                 steps,
                 stopped: options.stop.is_requested(),
@@ -338,9 +366,7 @@ impl Session {
             return Err(self.lost(&failure));
         }
         let state = run.state().clone();
-        let stage = self.stage();
-        stage.save(&state).await?;
-        stage.tidy(state.serial).await;
+        self.stage().save(&state).await?;
         Ok(state.serial)
     }
 
@@ -353,19 +379,30 @@ impl Session {
         }
     }
 
-    async fn lock(
-        &self,
-        loaded: &Loaded,
-        options: &ApplyOptions<'_>,
-    ) -> Result<Lease<'_>, EngineError> {
-        let holder = Holder {
+    fn holder(&self) -> Holder {
+        Holder {
             person: self.setup.person.clone(),
             host: self.setup.host.clone(),
             process: self.setup.process,
             command: self.setup.command.clone(),
             since: self.clock.wall(),
             lease: self.setup.lease,
-        };
+        }
+    }
+
+    /// Takes a lock that was seen to be free, unless somebody was faster.
+    async fn take(&self, loaded: &Loaded, free: Free) -> Result<Option<Lease<'_>>, EngineError> {
+        let (store, clock) = (&*self.store, &*self.clock);
+        let (holder, token) = (self.holder(), self.draw());
+        let lease = Lease::take(store, clock, holder, token, loaded.epoch(), free).await;
+        lease.map_err(|failure| self.lock_failure(failure))
+    }
+
+    async fn lock(
+        &self,
+        loaded: &Loaded,
+        options: &ApplyOptions<'_>,
+    ) -> Result<Lease<'_>, EngineError> {
         let waiting = Waiting {
             longest: self.setup.lock_wait,
             presume_dead: options.presume_dead,
@@ -374,7 +411,7 @@ impl Session {
         let acquire = Lease::acquire(
             &*self.store,
             &*self.clock,
-            holder,
+            self.holder(),
             self.draw(),
             loaded.epoch(),
             &waiting,

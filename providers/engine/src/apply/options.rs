@@ -32,7 +32,7 @@ impl Default for Patience {
             step: Duration::from_secs(3600),
             first_retry: Duration::from_millis(200),
             longest_retry: Duration::from_secs(20),
-            first_poll: Duration::from_millis(200),
+            first_poll: Duration::from_millis(100),
             longest_poll: Duration::from_secs(15),
             steps_at_once: 1000,
         }

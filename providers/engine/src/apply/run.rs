@@ -1,5 +1,6 @@
 //! The walk over the steps of one plan.
 
+use super::announce::Announced;
 use super::call::{Answer, Asked, Look, settled, within};
 use super::limiter::Limiter;
 use super::options::Patience;
@@ -12,11 +13,11 @@ use crate::lock::Lease;
 use crate::plan::{Action, Change, Plan, Planned};
 use crate::provider::{Provider, ProviderError, ProviderErrorKind};
 use crate::state::{PartRecord, State, StateEdit};
-use crate::step::{self, Call, Phase, Step, StepEvent, StepGraph, transition};
+use crate::step::{self, Call, Phase, Step, StepEvent, transition};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use petgraph::Direction;
-use petgraph::graph::NodeIndex;
+use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,6 +40,8 @@ pub(crate) struct Run<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) state: Mutex<State>,
     pub(crate) random: Mutex<fastrand::Rng>,
+    /// Steps whose begin is recorded before their turn.
+    pub(crate) announced: Mutex<BTreeMap<usize, Announced>>,
 }
 
 /// How the walk ended.
@@ -88,9 +91,8 @@ impl Run<'_> {
     }
 
     /// Carries out all steps.
-    pub(crate) async fn walk(&self) -> Ended {
-        let graph = StepGraph::new(self.plan).graph;
-        let mut walk = Walk::new(self, &graph);
+    pub(crate) async fn walk(&self, graph: &DiGraph<Step, ()>) -> Ended {
+        let mut walk = Walk::new(self, graph);
         let abandoned = {
             let steps = pin!(walk.run());
             let insisted = pin!(self.stop.insisted());
@@ -105,6 +107,9 @@ impl Run<'_> {
     async fn step(&self, node: NodeIndex, step: Step, number: usize) -> Finished {
         let mut stepper = Stepper::new(self, step, number);
         stepper.drive().await;
+        if matches!(stepper.phase, Phase::Left | Phase::Blocked) {
+            self.withdraw(number);
+        }
         Finished {
             node,
             phase: stepper.phase,
@@ -117,15 +122,17 @@ impl Run<'_> {
 /// Which steps are waiting, running and done.
 struct Walk<'a> {
     run: &'a Run<'a>,
-    graph: &'a petgraph::graph::DiGraph<Step, ()>,
+    graph: &'a DiGraph<Step, ()>,
     /// How many steps each one still waits for.
     waits_for: BTreeMap<NodeIndex, usize>,
     ready: BTreeSet<NodeIndex>,
+    /// Those that have had their turn.
+    started: BTreeSet<NodeIndex>,
     finished: BTreeMap<NodeIndex, Finished>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(run: &'a Run<'a>, graph: &'a petgraph::graph::DiGraph<Step, ()>) -> Walk<'a> {
+    fn new(run: &'a Run<'a>, graph: &'a DiGraph<Step, ()>) -> Walk<'a> {
         let count = |node| graph.neighbors_directed(node, Direction::Incoming).count();
         let waits_for: BTreeMap<NodeIndex, usize> = graph
             .node_indices()
@@ -137,6 +144,7 @@ impl<'a> Walk<'a> {
             graph,
             ready: ready.map(|(node, _)| *node).collect(),
             waits_for,
+            started: BTreeSet::new(),
             finished: BTreeMap::new(),
         }
     }
@@ -148,6 +156,8 @@ impl<'a> Walk<'a> {
             while running.len() < run.patience.steps_at_once
                 && let Some(node) = self.ready.pop_first()
             {
+                self.started.insert(node);
+                run.announce_after(graph, node, &self.started);
                 running.push(run.step(node, graph[node], node.index()));
             }
             let Some(finished) = running.next().await else {
@@ -187,6 +197,7 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 let phase = advance(Phase::Waiting, event);
+                self.run.withdraw(next.index());
                 self.run.tell(self.graph[next], phase, Duration::ZERO, None);
                 let finished = Finished {
                     node: next,
@@ -398,11 +409,21 @@ impl<'a> Stepper<'a> {
     async fn begin(&mut self) -> StepEvent {
         let run = self.run;
         let edits = self.begin_edits();
-        let record = Record::Begin {
-            step: self.number,
-            edits: edits.clone(),
+        let announced = run.take_announced(self.number);
+        let ticket = match &announced {
+            Some(announced) if announced.edits == edits => announced.ticket,
+            announced => {
+                let record = Record::Begin {
+                    step: self.number,
+                    edits: edits.clone(),
+                };
+                // That it begins is known already; what it refers to is known only now.
+                let ticket = run.record(&edits, record);
+                announced
+                    .as_ref()
+                    .map_or(ticket, |announced| announced.ticket)
+            }
         };
-        let ticket = run.record(&edits, record);
         match run.journal.durable(ticket).await {
             Err(_) => StepEvent::JournalLost,
             // The record took long enough for the stage to be another's by now.

@@ -7,6 +7,7 @@ use crate::model::{Blueprint, Identity, PartAddress};
 use crate::plan::Observations;
 use crate::provider::{Api, Owner, Provider, ProviderError, ProviderErrorKind, Reading, Target};
 use crate::state::State;
+use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,35 +80,39 @@ impl Session {
                 (sought.target, reading)
             }
         });
-        let mut reads = iter(reads).buffer_unordered(READS_AT_ONCE);
-        let mut readings = BTreeMap::new();
-        let mut failed: Vec<(PartAddress, String)> = Vec::new();
-        while let Some((target, reading)) = reads.next().await {
-            match reading {
-                Ok(reading) => {
-                    readings.insert(target.identity(), reading);
+        let reading = async {
+            let mut reads = iter(reads).buffer_unordered(READS_AT_ONCE);
+            let mut readings = BTreeMap::new();
+            let mut failed: Vec<(PartAddress, String)> = Vec::new();
+            while let Some((target, reading)) = reads.next().await {
+                match reading {
+                    Ok(reading) => {
+                        readings.insert(target.identity(), reading);
+                    }
+                    Err(message) => failed.push((target.address, message)),
                 }
-                Err(message) => failed.push((target.address, message)),
             }
-        }
+            (readings, failed)
+        };
+        let preflight = async {
+            if blueprint.parts().is_empty() {
+                return Ok(Vec::new());
+            }
+            let preflight = || provider.preflight(blueprint);
+            let api = Api {
+                name: "preflight".to_owned(),
+                per_second: None,
+            };
+            self.ask(&api, &limiter, &patience, preflight).await
+        };
+        let ((readings, mut failed), findings) = join(reading, preflight).await;
         // Lists are behind for longer than readings: what is gone keeps its name from nobody.
         found.retain(|identity, _| readings.get(identity) != Some(&Reading::Absent));
         if !failed.is_empty() {
             failed.sort();
             return Err(EngineError::Unreadable { parts: failed });
         }
-        let findings = match blueprint.parts().is_empty() {
-            true => Vec::new(),
-            false => {
-                let preflight = || provider.preflight(blueprint);
-                let api = Api {
-                    name: "preflight".to_owned(),
-                    per_second: None,
-                };
-                let answer = self.ask(&api, &limiter, &patience, preflight).await;
-                answer.map_err(|message| EngineError::Preflight { message })?
-            }
-        };
+        let findings = findings.map_err(|message| EngineError::Preflight { message })?;
         Ok(Observations {
             readings,
             found,

@@ -6,6 +6,7 @@
 mod support;
 
 mod adopt;
+mod announce;
 mod bad_answers;
 mod create;
 mod damage;

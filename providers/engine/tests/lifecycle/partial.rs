@@ -127,9 +127,9 @@ fn a_slow_operation_is_watched_at_growing_intervals() {
         .fault(Op::Create, "queue/thing", [Fault::Slow(10)]);
     let summary = stage.apply(&[thing("queue")]);
     assert!(summary.is_complete());
-    // 200 ms, growing by half eleven times.
+    // 100 ms, growing by half eleven times.
     let seconds = summary.elapsed.as_secs_f64();
-    assert!((30.0..40.0).contains(&seconds), "{seconds}");
+    assert!((15.0..20.0).contains(&seconds), "{seconds}");
 }
 
 #[test]

@@ -56,9 +56,11 @@ fn who_waits_too_long_is_told_who_holds_the_lock() {
 
 #[test]
 fn a_silent_holder_is_taken_over_and_fenced_off_when_it_wakes() {
-    // The first one's writes are held up during its first call, for longer than its lease.
+    // The first one's writes are held up during its first call, for longer than its lease. What it has
+    // announced by then it may do as long as the lease is its own, and nothing else.
     let stage = Stage::new();
-    let parts = [thing("queue"), using(thing("worker"), &thing("queue"))];
+    let worker = using(thing("worker"), &thing("queue"));
+    let parts = [thing("queue"), using(thing("report"), &worker), worker];
     let plan = stage.plan(&parts);
     stage.world.lock().latency = Duration::from_secs(3);
     let sleepy = stage.with_own_store();
