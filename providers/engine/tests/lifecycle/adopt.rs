@@ -206,6 +206,22 @@ fn a_lost_state_is_found_under_later_names_too() {
 }
 
 #[test]
+fn what_only_a_stale_list_shows_keeps_its_name_from_nobody() {
+    let stage = Stage::new();
+    let table = thing("table");
+    stage.apply(std::slice::from_ref(&table));
+    let things = std::mem::take(&mut stage.world.lock().things);
+    stage.world.lock().still_listed = things;
+    forgotten(&stage);
+    let plan = stage.plan(std::slice::from_ref(&table));
+    let made = change(&plan, "table/thing").to.as_ref().unwrap();
+    assert_eq!(
+        (made.generation, &made.physical_name),
+        (0, &table.naming.name(0))
+    );
+}
+
+#[test]
 fn what_is_found_and_not_wanted_is_kept_until_its_deletion_is_consented_to() {
     let stage = Stage::new();
     stage.apply(&[thing("queue"), thing("table")]);

@@ -247,7 +247,8 @@ impl Provider for TestProvider {
         _: &StageName,
     ) -> Result<Vec<Target>, ProviderError> {
         let inner = self.world.lock();
-        let ours = inner.things.iter().filter(|(_, thing)| {
+        let shown = inner.things.iter().chain(&inner.still_listed);
+        let ours = shown.filter(|(_, thing)| {
             let tag = thing.tags.get("ifc-app");
             tag.is_some_and(|tag| tag == application.as_str())
         });

@@ -66,6 +66,8 @@ pub(crate) struct World {
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) things: BTreeMap<Identity, Thing>,
+    /// What is gone, and lists still show.
+    pub(crate) still_listed: BTreeMap<Identity, Thing>,
     pub(crate) faults: BTreeMap<(Op, String), VecDeque<Fault>>,
     pub(crate) quarantined: BTreeSet<Identity>,
     /// Every call that changes something, when it began.
