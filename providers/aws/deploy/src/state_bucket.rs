@@ -20,6 +20,9 @@ use std::fmt;
 /// The tag by which we know our own bucket, and its value.
 const TAG: (&str, &str) = ("ifc-purpose", "state");
 
+/// Its value before the bucket is as it must be.
+const UNFINISHED: &str = "state-unfinished";
+
 /// The region whose buckets are made without saying it.
 const FIRST_REGION: &str = "us-east-1";
 
@@ -42,7 +45,7 @@ pub enum Named {
 pub enum Standing {
     /// State can be kept in it.
     Ready,
-    /// There is none, and it may be made.
+    /// There is none, or one whose making was interrupted, and it may be made.
     Missing,
 }
 
@@ -187,10 +190,16 @@ pub async fn look(
             _ => Err(failed(format!("look at bucket `{bucket}`"), error)),
         };
     }
-    if named == Named::ByUs && !is_ours(&s3, bucket).await? {
-        return Err(StateBucketError::Foreign {
-            bucket: bucket.to_owned(),
-        });
+    if named == Named::ByUs {
+        match tag(&s3, bucket).await?.as_deref() {
+            Some(value) if value == TAG.1 => {}
+            Some(UNFINISHED) => return Ok(Standing::Missing),
+            _ => {
+                return Err(StateBucketError::Foreign {
+                    bucket: bucket.to_owned(),
+                });
+            }
+        }
     }
     match is_private(&s3, bucket).await? {
         true => Ok(Standing::Ready),
@@ -200,13 +209,15 @@ pub async fn look(
     }
 }
 
-async fn is_ours(s3: &Client, bucket: &str) -> Result<bool, StateBucketError> {
+/// The value of our tag.
+async fn tag(s3: &Client, bucket: &str) -> Result<Option<String>, StateBucketError> {
     match s3.get_bucket_tagging().bucket(bucket).send().await {
-        Ok(tagging) => Ok(tagging
-            .tag_set()
-            .iter()
-            .any(|tag| (tag.key(), tag.value()) == TAG)),
-        Err(error) if error.code() == Some("NoSuchTagSet") => Ok(false),
+        Ok(tagging) => {
+            let mut tags = tagging.tag_set().iter();
+            let ours = tags.find(|tag| tag.key() == TAG.0);
+            Ok(ours.map(|tag| tag.value().to_owned()))
+        }
+        Err(error) if error.code() == Some("NoSuchTagSet") => Ok(None),
         Err(error) => Err(failed(format!("read the tags of bucket `{bucket}`"), error)),
     }
 }
@@ -239,21 +250,19 @@ async fn is_private(s3: &Client, bucket: &str) -> Result<bool, StateBucketError>
 pub async fn make(account: &Account, bucket: &str) -> Result<(), StateBucketError> {
     let s3 = client(account, account.region());
     let what = || format!("make the bucket `{bucket}` for the state");
-    let mut create = s3.create_bucket().bucket(bucket);
+    let built = "all that is needed is given";
+    let tagged = |value: &str| Tag::builder().key(TAG.0).value(value).build().expect(built);
+    let mut with = CreateBucketConfiguration::builder().tags(tagged(UNFINISHED));
     if account.region() != FIRST_REGION {
-        let region = BucketLocationConstraint::from(account.region());
-        create = create.create_bucket_configuration(
-            CreateBucketConfiguration::builder()
-                .location_constraint(region)
-                .build(),
-        );
+        with = with.location_constraint(BucketLocationConstraint::from(account.region()));
     }
+    let create = s3.create_bucket().bucket(bucket);
+    let create = create.create_bucket_configuration(with.build());
     match create.send().await {
         Ok(_) => {}
         Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => {}
         Err(error) => return Err(failed(what(), error)),
     }
-    let built = "all that is needed is given";
     s3.put_public_access_block()
         .bucket(bucket)
         .public_access_block_configuration(
@@ -295,7 +304,7 @@ pub async fn make(account: &Account, bucket: &str) -> Result<(), StateBucketErro
         .await
         .map_err(|error| failed(what(), error))?;
     // Last, because it says that all the rest is there.
-    let tag = Tag::builder().key(TAG.0).value(TAG.1).build().expect(built);
+    let tag = tagged(TAG.1);
     s3.put_bucket_tagging()
         .bucket(bucket)
         .tagging(Tagging::builder().tag_set(tag).build().expect(built))
@@ -323,6 +332,7 @@ pub fn statements(context: &Context) -> Vec<Json> {
                 "s3:PutBucketTagging",
                 "s3:PutBucketVersioning",
                 "s3:PutEncryptionConfiguration",
+                "s3:TagResource",
             ],
             "Resource": arn,
         }),
