@@ -595,6 +595,7 @@ pub static CATALOG: &[Entry] = &[
         arns: &[
             "arn:{partition}:apigateway:{region}::/apis",
             "arn:{partition}:apigateway:{region}::/apis/*",
+            "arn:{partition}:apigateway:{region}::/tags/*",
         ],
     },
     Entry {
@@ -926,7 +927,12 @@ pub static CATALOG: &[Entry] = &[
             ],
             delete: &["secretsmanager:DeleteSecret"],
         },
-        arns: &["arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-??????"],
+        // AWS adds six characters to the name of a secret; where there is none yet, it asks for the
+        // name alone.
+        arns: &[
+            "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}",
+            "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-??????",
+        ],
     },
     Entry {
         part_type: PARAMETER,

@@ -134,7 +134,7 @@ fn tags(api: &SdkApi) -> Tags {
 /// The tags that something bears now.
 pub(super) async fn current_tags(aws: &Clients, arn: &str) -> Result<Tags, Failure> {
     let answer = aws.apis.get_tags().resource_arn(arn).send().await;
-    let tags = answer.told("apigateway:GET", arn)?.tags;
+    let tags = answer.told("apigateway:GET", &tags_of(arn))?.tags;
     Ok(tags.unwrap_or_default().into_iter().collect())
 }
 
@@ -145,6 +145,12 @@ pub(super) fn arn(aws: &Clients, path: &str) -> String {
         "" => base,
         path => format!("{base}/{path}"),
     }
+}
+
+/// What permits to operate on the tags of something: they are things of their own.
+fn tags_of(arn: &str) -> String {
+    let (base, _) = arn.split_once("::/").unwrap_or((arn, ""));
+    format!("{base}::/tags/*")
 }
 
 pub(super) async fn retag(
@@ -161,12 +167,12 @@ pub(super) async fn retag(
             .tag_resource()
             .resource_arn(arn)
             .set_tags(Some(tags));
-        call.send().await.told("apigateway:POST", arn)?;
+        call.send().await.told("apigateway:POST", &tags_of(arn))?;
     }
     if !change.remove.is_empty() {
         let call = aws.apis.untag_resource().resource_arn(arn);
         let call = call.set_tag_keys(Some(change.remove));
-        call.send().await.told("apigateway:DELETE", arn)?;
+        call.send().await.told("apigateway:DELETE", &tags_of(arn))?;
     }
     Ok(())
 }
