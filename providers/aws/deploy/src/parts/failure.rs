@@ -47,6 +47,17 @@ const STALE: [&str; 6] = [
     "InvalidAccessKeyId",
 ];
 
+/// The signature itself is not accepted: a wrong key or a wrong clock.
+const MISSIGNED: [&str; 7] = [
+    "IncompleteSignature",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+];
+
 const GONE: [&str; 12] = [
     "NoSuchEntity",
     "NoSuchBucket",
@@ -259,17 +270,27 @@ fn judge(
     if THROTTLED.contains(&code) || status == 429 || message.contains("Rate exceeded") {
         return (ProviderErrorKind::Throttled { retry_after: None }, told);
     }
-    if DENIED.contains(&code) || (status == 403 && !STALE.contains(&code)) {
-        let (action, on) = named_in(message).unwrap_or((action.to_owned(), on.to_owned()));
+    if STALE.contains(&code) {
+        let words = format!("{told}; log in to AWS again");
+        return (ProviderErrorKind::Rejected, words);
+    }
+    if MISSIGNED.contains(&code) {
+        let words = format!("{told}; check the credentials, and this machine's clock");
+        return (ProviderErrorKind::Rejected, words);
+    }
+    if is_quota(code) {
+        let words = format!("{told}; ask AWS for a higher quota, or remove what is not needed");
+        return (ProviderErrorKind::Rejected, words);
+    }
+    if DENIED.contains(&code) || status == 403 {
+        let (named, named_on) = named_in(message);
+        let action = named.unwrap_or_else(|| action.to_owned());
+        let on = named_on.unwrap_or_else(|| on.to_owned());
         let words = format!(
             "{message}; add to the policy of who deploys: \
              {{\"Effect\":\"Allow\",\"Action\":\"{action}\",\"Resource\":\"{on}\"}}"
         );
         return (ProviderErrorKind::Denied { action, on }, words);
-    }
-    if STALE.contains(&code) {
-        let words = format!("{told}; log in to AWS again");
-        return (ProviderErrorKind::Rejected, words);
     }
     match status {
         // It may have been carried out all the same.
@@ -279,15 +300,22 @@ fn judge(
     }
 }
 
-/// The action and the resource that AWS itself names.
-fn named_in(message: &str) -> Option<(String, String)> {
-    let (_, rest) = message.split_once("to perform: ")?;
-    let (action, rest) = rest.split_once(" on resource: ")?;
-    let on = rest
-        .split_whitespace()
-        .next()?
-        .trim_end_matches([',', ';', '.']);
-    Some((action.to_owned(), on.to_owned()))
+/// Whether the account has as many of something as it may have.
+fn is_quota(code: &str) -> bool {
+    let code = code.strip_suffix("Exception").unwrap_or(code);
+    code.ends_with("LimitExceeded")
+        || code.ends_with("QuotaExceeded")
+        || ["CodeStorageExceeded", "TooManyBuckets"].contains(&code)
+}
+
+/// The action and the resource that AWS itself names, as far as it does.
+fn named_in(message: &str) -> (Option<String>, Option<String>) {
+    let word_after = |text: &str| {
+        let (_, rest) = message.split_once(text)?;
+        let word = rest.split_whitespace().next()?;
+        Some(word.trim_end_matches([',', ';', '.']).to_owned())
+    };
+    (word_after("to perform: "), word_after(" on resource: "))
 }
 
 /// There was no answer, or none that could be read.
@@ -339,6 +367,30 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_that_is_refused_is_no_missing_permission() {
+        for (code, status) in [
+            ("SignatureDoesNotMatch", 403),
+            ("InvalidSignatureException", 400),
+            ("RequestTimeTooSkewed", 403),
+            ("InvalidToken", 403),
+        ] {
+            let (kind, words) = judge(code, "why", status, "sqs:CreateQueue", "q");
+            assert_eq!(kind, ProviderErrorKind::Rejected, "{code}");
+            assert!(words.ends_with("this machine's clock"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_is_called_so() {
+        for (code, status) in [("LimitExceeded", 409), ("TopicLimitExceeded", 403)] {
+            let (kind, words) = judge(code, "too many roles", status, "iam:CreateRole", "r");
+            assert_eq!(kind, ProviderErrorKind::Rejected, "{code}");
+            assert!(words.contains("`iam:CreateRole` on `r`"), "{words}");
+            assert!(words.contains("ask AWS for a higher quota"), "{words}");
+        }
+    }
+
+    #[test]
     fn a_denied_call_says_the_statement_that_is_missing() {
         let message = "User: arn:aws:iam::1:user/u is not authorized to perform: sqs:CreateQueue \
                        on resource: arn:aws:sqs:eu-west-1:1:q because no policy allows it";
@@ -354,6 +406,17 @@ mod tests {
             ),
             "{words}"
         );
+    }
+
+    #[test]
+    fn where_aws_names_the_action_alone_the_thing_is_what_was_called() {
+        let message = "User: u is not authorized to perform: s3:TagResource because no policy";
+        let (kind, _) = judge("AccessDenied", message, 403, "s3:CreateBucket", "b");
+        let denied = ProviderErrorKind::Denied {
+            action: "s3:TagResource".to_owned(),
+            on: "b".to_owned(),
+        };
+        assert_eq!(kind, denied);
     }
 
     #[test]
