@@ -140,6 +140,12 @@ impl Account {
         self.config.endpoint_url()
     }
 
+    /// Whether calls go to this machine: to an emulator, which is one process and, unlike AWS, has
+    /// no readers that are behind.
+    pub fn is_emulated(&self) -> bool {
+        self.endpoint().is_some_and(is_here)
+    }
+
     /// What clients of the official SDK are made from.
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.config
@@ -230,6 +236,22 @@ impl fmt::Display for AccountError {
 
 impl Error for AccountError {}
 
+/// Whether an endpoint is on the loopback interface.
+fn is_here(endpoint: &str) -> bool {
+    let host = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
+    let host = host.split(['/', '?']).next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    match host.parse::<std::net::IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 fn no_credentials(error: &CredentialsError) -> AccountError {
     let reason = chain(error);
     match reason.contains("expired") {
@@ -289,6 +311,21 @@ mod tests {
             .retry_config(RetryConfig::disabled())
             .endpoint_url(endpoint)
             .empty_test_environment()
+    }
+
+    #[test]
+    fn an_emulator_is_on_this_machine() {
+        for (endpoint, expected) in [
+            ("http://127.0.0.1:4566", true),
+            ("http://localhost:4566/", true),
+            ("http://s3.localhost", true),
+            ("http://[::1]:4566", true),
+            ("https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com", false),
+            ("http://10.0.0.7:4566", false),
+            ("https://localhost.example.com", false),
+        ] {
+            assert_eq!(is_here(endpoint), expected, "{endpoint}");
+        }
     }
 
     #[tokio::test]
