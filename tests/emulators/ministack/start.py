@@ -2,12 +2,21 @@
 
 - It asks for a permission of its own for operations on batches. IAM knows no actions of these names:
   who may do the operation may do it many times.
+- It takes the reading of one alias for the listing of all.
+- It does not find the thing that some calls are about, and takes all things for it: parameters in a
+  list of names, a function that is made, what tags are read of.
 - Who invokes a function by an alias needs the permission for the alias, and not for the function.
 - What is asked for by its tags may be of any service, not of some only.
+- It drops expired sessions while it walks over all of them, and another thread may add one meanwhile:
+  a role is assumed for every function that starts.
 """
 
+import json
+import time
+from urllib.parse import parse_qs
+
 from ministack.core import iam_actions
-from ministack.services import tagging
+from ministack.services import sts, tagging
 
 BATCHES = {
     "sns:PublishBatch": "sns:Publish",
@@ -20,18 +29,35 @@ their_action = iam_actions.extract_iam_action
 their_resource = iam_actions.extract_resource_arn
 
 
-def action(*arguments, **named):
-    found = their_action(*arguments, **named)
+def action(service, method, path, *arguments, **named):
+    found = their_action(service, method, path, *arguments, **named)
+    if found == "lambda:ListAliases" and not path.rstrip("/").endswith("/aliases"):
+        return "lambda:GetAlias"
     return BATCHES.get(found, found)
+
+
+def named_in(service, body, region, account):
+    text = (body or b"").decode(errors="replace")
+    fields = {key: values[0] for key, values in parse_qs(text).items()}
+    if text.startswith("{"):
+        fields = json.loads(text)
+    start = f"arn:aws:{service}:{region}:{account}:"
+    if service == "ssm" and fields.get("Names"):
+        # One at a time is what we ask for.
+        return f"{start}parameter/{fields['Names'][0].lstrip('/')}"
+    if service == "lambda" and fields.get("FunctionName"):
+        return f"{start}function:{fields['FunctionName'].split(':')[-1]}"
+    return fields.get("ResourceArn") or fields.get("resourceArn")
 
 
 def resource(service, method, path, headers, body, query, region, account):
     found = their_resource(service, method, path, headers, body, query, region, account)
+    if found == "*" and service != "s3":
+        found = named_in(service, body, region, account) or found
     qualifier = query.get("Qualifier")
     if service == "lambda" and path.endswith("/invocations") and qualifier:
         return f"{found}:{qualifier[0] if isinstance(qualifier, list) else qualifier}"
     return found
-
 
 
 def apis():
@@ -73,6 +99,17 @@ tagging._COLLECTORS.update(
         "ssm": tagging._collect_ssm,
     }
 )
+
+
+def forget_expired_sessions():
+    now = time.time()
+    for key, session in list(sts._sessions.items()):
+        expires = session.get("Expiration")
+        if isinstance(expires, (int, float)) and now > expires:
+            sts._sessions.pop(key, None)
+
+
+sts._evict_expired_sessions = forget_expired_sessions
 iam_actions.extract_iam_action = action
 iam_actions.extract_resource_arn = resource
 

@@ -80,6 +80,31 @@ impl Call {
         self.refusal(status, code, "We encountered an internal error")
     }
 
+    /// That the credentials were good once.
+    pub(crate) fn expired(&self) -> Refusal {
+        let (status, code) = match (self.service.as_str(), self.protocol) {
+            ("s3", _) => (400, "ExpiredToken"),
+            ("sqs", _) | (_, Protocol::Query) => (403, "ExpiredToken"),
+            (_, Protocol::Json) => (400, "ExpiredTokenException"),
+            _ => (403, "ExpiredTokenException"),
+        };
+        let message = "The security token included in the request is expired";
+        self.refusal(status, code, message)
+    }
+
+    /// That the account has as many of these as it may have.
+    pub(crate) fn exceeded(&self) -> Refusal {
+        let (status, code) = match (self.service.as_str(), self.protocol) {
+            ("s3", _) => (400, "TooManyBuckets"),
+            ("iam", _) => (409, "LimitExceeded"),
+            ("sns", _) => (403, "TopicLimitExceeded"),
+            ("scheduler", _) => (402, "ServiceQuotaExceededException"),
+            ("lambda", _) => (400, "CodeStorageExceededException"),
+            _ => (400, "LimitExceededException"),
+        };
+        self.refusal(status, code, "The account has reached its limit")
+    }
+
     fn refusal(&self, status: u16, code: &str, message: &str) -> Refusal {
         let (headers, body) = match self.protocol {
             Protocol::Json => (
@@ -196,6 +221,8 @@ mod tests {
             assert_eq!(refusal.status, status);
             assert!(refusal.body.contains(words), "{refusal:?}");
             assert_eq!(call.failed().status, 500);
+            assert!(call.expired().body.contains("ExpiredToken"));
+            assert!((400..410).contains(&call.exceeded().status));
         }
         let path = "GET /2015-03-31/functions/f HTTP/1.1";
         let refusal = call("lambda", path, "", "").throttled();

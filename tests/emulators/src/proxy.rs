@@ -25,6 +25,10 @@ pub enum Fault {
     Throttle,
     /// It does not reach the server, and the service of AWS that it is for says that it has failed.
     Fail,
+    /// It does not reach the server, and is refused because the credentials have expired.
+    Expire,
+    /// It does not reach the server, and is refused because the account has too many such things.
+    Exceed,
     /// It reaches the server late.
     Delay(Duration),
 }
@@ -164,6 +168,8 @@ fn serve(client: &TcpStream, shared: &Shared) -> io::Result<()> {
         }
         Some(Fault::Throttle) => refuse(client, &call.throttled()),
         Some(Fault::Fail) => refuse(client, &call.failed()),
+        Some(Fault::Expire) => refuse(client, &call.expired()),
+        Some(Fault::Exceed) => refuse(client, &call.exceeded()),
         Some(Fault::Delay(by)) => {
             std::thread::sleep(by);
             client.write_all(&request.pass_on(shared.server)?)
