@@ -16,8 +16,9 @@ use tempfile::TempDir;
 pub(crate) const ACCOUNT: &str = "000000000000";
 pub(crate) const REGION: &str = "eu-south-1";
 
-/// Nothing that a test waits for takes this long, except when it never comes.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Nothing that a test waits for takes this long, except when it never comes: a message that could
+/// not be handled comes again after its lease, and machines are busy.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// MiniStack with policies enforced. Whoever works on it goes through the weather and past the
 /// judge; deployed functions only past the judge.
@@ -84,10 +85,33 @@ impl Cloud {
         answer.body
     }
 
+    /// A call of a service that speaks JSON.
+    pub(crate) fn json(&self, service: &str, target: &str, input: &Value) -> Value {
+        let kind = "content-type: application/x-amz-json-1.1";
+        let target = format!("x-amz-target: {target}");
+        let text = self.ask(service, "POST /", &[kind, &target], &input.to_string());
+        match text.is_empty() {
+            true => Value::Null,
+            false => serde_json::from_str(&text).unwrap(),
+        }
+    }
+
     /// A call of a service that speaks forms and XML.
     pub(crate) fn query(&self, service: &str, fields: &str) -> String {
         let kind = "content-type: application/x-www-form-urlencoded";
         self.ask(service, "POST /", &[kind], fields)
+    }
+}
+
+impl Drop for Cloud {
+    /// What a failing test did not see itself.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.emulator.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines[lines.len().saturating_sub(80)..].join("\n");
+            eprintln!("the emulator's last words:\n{last}");
+        }
     }
 }
 
@@ -114,25 +138,33 @@ impl Answer {
 }
 
 pub(crate) fn http(port: u16, host: &str, request: &str, headers: &[&str], body: &str) -> Answer {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-    write!(
-        stream,
+    let text = format!(
         "{request} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n\
          {headers}\r\n{body}",
         body.len()
-    )
-    .unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
+    );
+    let answer = exchange(port, &text).unwrap_or_else(|error| panic!("{request}: {error}"));
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    Answer {
-        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-        head: head.to_owned(),
-        body: body.to_owned(),
+    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
+    match (answer.split_once("\r\n\r\n"), status) {
+        (Some((head, body)), Some(status)) => Answer {
+            status,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        },
+        _ => panic!("{request}: no HTTP: {answer}"),
     }
+}
+
+/// Everything that is answered to a text, until the other side has no more to say.
+fn exchange(port: u16, text: &str) -> std::io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(text.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// The texts of all elements of this name.
@@ -184,6 +216,14 @@ impl Orders {
             _folder: folder,
             path,
         }
+    }
+
+    /// Replaces a text of a file, wherever it stands.
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
+        let file = self.path.join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{} has no `{from}`", file.display());
+        fs::write(&file, text.replace(from, to)).unwrap();
     }
 
     /// `ifc` in this application, run to its end, on stage `dev` at AWS.

@@ -7,6 +7,10 @@ mod cloud;
 mod contention;
 mod end_to_end;
 mod identity;
+mod inventory;
+mod kills;
+mod lifecycle;
 mod permissions;
+mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
