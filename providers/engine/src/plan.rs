@@ -13,7 +13,7 @@ mod replace;
 
 pub use compute::plan;
 pub use consent::{Consents, PlanOptions};
-pub(crate) use diff::same_value;
+pub(crate) use diff::{drifted, same_value};
 
 use crate::digest::Fingerprint;
 use crate::model::{

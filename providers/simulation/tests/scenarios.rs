@@ -484,3 +484,30 @@ fn what_is_taken_back_unprotected_may_be_destroyed() {
     ];
     holds(61_344, &moves);
 }
+
+/// What was replaced a moment ago was seen as it had been before, by readers that are behind, taken
+/// for changed by somebody else, and replaced again: two things.
+#[test]
+fn what_readers_are_behind_with_is_no_drift() {
+    let numbered = Shape {
+        sort: Numbered,
+        fixed: true,
+        key: 1,
+        ..PLAIN
+    };
+    let lagging = Run {
+        provider: ProviderFaults { lags: 64, ..KIND },
+        ..CALM
+    };
+    let moves = [
+        Want(0, numbered),
+        Want(1, PLAIN),
+        Want(2, PLAIN),
+        Want(3, PLAIN),
+        Run(CALM),
+        Meddle(0, Rekey(0)),
+        Run(lagging),
+        Run(CALM),
+    ];
+    holds(1, &moves);
+}

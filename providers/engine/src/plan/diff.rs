@@ -103,7 +103,7 @@ pub(super) fn tag_changes(
 }
 
 /// What was observed to be other than recorded, with what should be.
-pub(super) fn drifted(
+pub(crate) fn drifted(
     record: &PartRecord,
     observed: &BTreeMap<String, Value>,
     desired: Option<&BTreeMap<String, Value>>,

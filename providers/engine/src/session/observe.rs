@@ -4,9 +4,9 @@ use super::Session;
 use crate::apply::{Limiter, Patience, guarded, within};
 use crate::error::EngineError;
 use crate::model::{Blueprint, Identity, PartAddress};
-use crate::plan::Observations;
+use crate::plan::{Observations, drifted};
 use crate::provider::{Api, Owner, Provider, ProviderError, ProviderErrorKind, Reading, Target};
-use crate::state::State;
+use crate::state::{PartRecord, State};
 use futures_util::future::join;
 use futures_util::stream::{StreamExt, iter};
 use std::collections::BTreeMap;
@@ -16,24 +16,36 @@ use std::time::Duration;
 const READS_AT_ONCE: usize = 200;
 
 /// Something to look at.
-struct Sought {
+struct Sought<'a> {
     target: Target,
     /// Whether the state knows of it, so that it should be there.
     recorded: bool,
+    /// What the state says it is like, when no command was interrupted over it.
+    settled: Option<&'a PartRecord>,
 }
 
 /// Everything to look at before planning.
-fn sought(blueprint: &Blueprint, state: &State, found: &BTreeMap<Identity, Target>) -> Vec<Sought> {
-    let mut sought: BTreeMap<Identity, Sought> = BTreeMap::new();
-    let parts = state
-        .parts
-        .iter()
-        .map(|(address, record)| record.target(address));
+fn sought<'a>(
+    blueprint: &Blueprint,
+    state: &'a State,
+    found: &BTreeMap<Identity, Target>,
+) -> Vec<Sought<'a>> {
+    let mut sought: BTreeMap<Identity, Sought<'a>> = BTreeMap::new();
+    let parts = state.parts.iter();
     let leftovers = state.leftovers.values();
-    let leftovers = leftovers.map(|leftover| leftover.record.target(&leftover.address));
-    for target in parts.chain(leftovers).chain(found.values().cloned()) {
-        let recorded = true;
-        sought.insert(target.identity(), Sought { target, recorded });
+    let records = parts.chain(leftovers.map(|leftover| (&leftover.address, &leftover.record)));
+    let recorded = records.map(|(address, record)| Sought {
+        target: record.target(address),
+        recorded: true,
+        settled: Some(record).filter(|record| record.unsettled.is_none()),
+    });
+    let found = found.values().map(|target| Sought {
+        target: target.clone(),
+        recorded: true,
+        settled: None,
+    });
+    for thing in recorded.chain(found) {
+        sought.insert(thing.target.identity(), thing);
     }
     for part in blueprint.parts().values() {
         let known = state.parts.get(&part.address);
@@ -50,10 +62,12 @@ fn sought(blueprint: &Blueprint, state: &State, found: &BTreeMap<Identity, Targe
                 outputs: BTreeMap::new(),
                 tags: part.tags.clone(),
             };
-            let recorded = false;
-            let identity = target.identity();
-            let new = Sought { target, recorded };
-            sought.entry(identity).or_insert(new);
+            let new = Sought {
+                target,
+                recorded: false,
+                settled: None,
+            };
+            sought.entry(new.target.identity()).or_insert(new);
         }
     }
     sought.into_values().collect()
@@ -146,12 +160,13 @@ impl Session {
             .collect())
     }
 
-    /// Looks again at what should be there and is not, or is not ours, for as long as readers may be
-    /// behind: what was made or taken over a moment ago must not be forgotten.
+    /// Looks again at what should be there and is not, or is not ours, or is not as it was left, for as
+    /// long as readers may be behind: what was made or taken over a moment ago must not be forgotten,
+    /// and what was changed or replaced not be taken for changed by somebody else.
     async fn look(
         &self,
         provider: &dyn Provider,
-        sought: &Sought,
+        sought: &Sought<'_>,
         limiter: &Limiter<'_>,
         patience: &Patience,
     ) -> Result<Reading, String> {
@@ -165,7 +180,10 @@ impl Session {
                 .await?;
             let as_recorded = match &reading {
                 Reading::Absent => false,
-                Reading::Present { owner, .. } => *owner == Owner::Ours,
+                Reading::Present { owner, actual } => {
+                    let is_as_left = |record| drifted(record, &actual.properties, None).is_empty();
+                    *owner == Owner::Ours && sought.settled.is_none_or(is_as_left)
+                }
                 Reading::Settling { .. } => true,
             };
             if sure || as_recorded {
